@@ -1,0 +1,6 @@
+//! Regard's core.
+pub mod error;
+pub mod id;
+pub mod limits;
+pub mod record;
+pub mod time;

@@ -1,0 +1,114 @@
+//! Every bound of Regard, in one place, each with its reason.
+//!
+//! The bounds of the gate and the wire belong to the protocol version: all devices and the relay must come to the same
+//! verdict about the same bytes. Change one and [`crate::wire::PROTOCOL_VERSION`] changes with it.
+
+use std::time::Duration;
+
+// The gate: one change.
+
+/// Bytes of one change, inflated. The largest field is a body of [`BODY_BYTES_MAX`]; the rest is room for columns and keys.
+pub const CHANGE_BYTES_MAX: usize = 4 << 20;
+/// How much a deflated change may grow: text deflates to a fifth, repetitive bodies to a fiftieth. A bomb grows a thousandfold.
+pub const INFLATE_RATIO_MAX: usize = 200;
+/// Operations of one change. Each costs memory in Automerge (about 100 bytes); a pasted text of 200 KB is the largest honest case.
+pub const CHANGE_OPS_MAX: u64 = 200_000;
+/// Operations of one document over its life. Far below `u32::MAX`, where Automerge panics.
+pub const DOCUMENT_OPS_MAX: u64 = 1 << 30;
+/// Dependencies of one change: as many as there were concurrent heads. A team of a hundred all offline needs a hundred.
+pub const CHANGE_DEPS_MAX: usize = 1024;
+/// Actors that one change's operations refer to: everybody whose value it overwrites.
+pub const CHANGE_ACTORS_MAX: usize = 4096;
+/// Bytes of an actor id. Regard's have 20, JavaScript's 16, others up to 32.
+pub const ACTOR_BYTES_MAX: usize = 64;
+/// Bytes of a change's message.
+pub const MESSAGE_BYTES_MAX: usize = 4096;
+/// Columns of one change. Automerge writes 14 of them today.
+pub const CHANGE_COLUMNS_MAX: usize = 64;
+/// Changes set aside on one device; beyond that the oldest go, so that a hostile peer cannot fill the disk.
+pub const QUARANTINE_MAX: usize = 10_000;
+
+// Records.
+
+/// Bytes of a field of one line.
+pub const LINE_BYTES_MAX: usize = 16 << 10;
+/// Bytes of a received body or another block of text. A change holds it with all other fields of the first save.
+pub const BODY_BYTES_MAX: usize = 1 << 20;
+/// Bytes of notes that people write together: [`crate::record::Document`] spends one operation a character on it.
+pub const NOTES_BYTES_MAX: usize = 64 << 10;
+/// Entries of one keyed map (addresses, attendees): the largest invitation seen in real calendars has some hundreds.
+pub const ENTRIES_MAX: usize = 2_000;
+/// Bytes of a key below a keyed map, escaped.
+pub const KEY_BYTES_MAX: usize = 1024;
+
+// Import.
+
+/// Bytes of one message, card or calendar that is imported. Real mail servers stop at 25-50 MB.
+pub const IMPORT_ITEM_BYTES_MAX: usize = 64 << 20;
+/// Records saved in one transaction during an import: enough to hide the disk's flush (0.3 ms) behind the work (20 ms).
+pub const IMPORT_BATCH_RECORDS: usize = 256;
+
+// Units, frames and the log.
+
+/// Changes of one unit: a save of several records (a merge of duplicates with its links) stays far below.
+pub const UNIT_CHANGES_MAX: usize = 512;
+/// Bytes of one unit's changes.
+pub const UNIT_BYTES_MAX: usize = 8 << 20;
+/// Bytes of one WebSocket message, either way; a push or a segment with its largest unit and the envelope fits.
+pub const FRAME_BYTES_MAX: usize = 12 << 20;
+/// Bytes that a push or a segment may have after decompression.
+pub const BATCH_BYTES_MAX: usize = 16 << 20;
+/// Bytes at which a push or a segment is closed and the next begun. Large enough for zstd, small enough to show progress.
+pub const BATCH_BYTES_TARGET: usize = 256 << 10;
+/// Changes at which a push or a segment is closed, whatever their size.
+pub const BATCH_CHANGES_TARGET: usize = 1_000;
+/// Pushes on the way that are not yet acknowledged: hides the round trip behind the relay's commit.
+pub const PUSHES_IN_FLIGHT_MAX: usize = 4;
+/// Segments that a client has received and not yet applied; beyond, it stops reading the socket.
+pub const SEGMENTS_PENDING_MAX: usize = 16;
+
+// The relay.
+
+/// Pushes waiting for the relay's writer, of all connections. Beyond, connections wait, and TCP holds their senders.
+pub const COMMIT_QUEUE_MAX: usize = 256;
+/// Pushes that one commit of the relay takes in: bounds the time that the first of them waits.
+pub const COMMIT_PUSHES_MAX: usize = 128;
+/// Bytes that one commit of the relay takes in.
+pub const COMMIT_BYTES_MAX: usize = 8 << 20;
+/// Bytes of recent segments that the relay keeps in memory, so that live subscribers cost no reads.
+pub const RECENT_SEGMENTS_BYTES_MAX: usize = 32 << 20;
+/// Acknowledgements and notices waiting for one connection's socket; a client that reads none is cut off.
+pub const CONNECTION_QUEUE_MAX: usize = 64;
+/// Documents whose index the relay keeps decoded: hot documents cost no decoding.
+pub const INDEX_CACHE_MAX: usize = 4096;
+/// Hashes that a document's index keeps in its own row; older ones move to a table of their own.
+pub const INDEX_RECENT_HASHES_MAX: usize = 64;
+/// Connections of one relay process.
+pub const CONNECTIONS_MAX: usize = 16_384;
+/// Bytes of an HTTP body that is not a frame.
+pub const HTTP_BODY_BYTES_MAX: usize = 1 << 20;
+/// How long an invitation can be used.
+pub const INVITATION_LIFETIME: Duration = Duration::from_secs(7 * 24 * 3600);
+/// How long a peer may take for its first frame, and for reading what was sent to it.
+pub const PEER_PATIENCE: Duration = Duration::from_secs(30);
+/// A connection on which nothing has been heard for this long is probed.
+pub const KEEPALIVE: Duration = Duration::from_secs(20);
+/// How long a server that is told to stop waits for its connections.
+pub const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(5);
+
+// The client.
+
+/// Loaded documents kept in memory: 17.7 KB each, measured.
+pub const DOCUMENTS_LOADED_MAX: usize = 256;
+/// Single changes beside a snapshot at which they are folded into it: 50 edits take 9 KB as chunks and 1.2 KB as one snapshot.
+pub const CHANGES_UNFOLDED_MAX: usize = 32;
+/// First wait before connecting again.
+pub const BACKOFF_FIRST: Duration = Duration::from_millis(250);
+/// Longest wait before connecting again: a relay that comes back is found within half a minute.
+pub const BACKOFF_MAX: Duration = Duration::from_secs(30);
+/// Others' changes are asked for at least this often, even where no push arrives.
+pub const FRESHNESS_BOUND: Duration = Duration::from_secs(15 * 60);
+/// A clock this far ahead of the relay's is flagged, never refused.
+pub const CLOCK_AHEAD_FLAGGED: Duration = Duration::from_secs(10 * 60);
+/// Reports kept of how far another device was at which time.
+pub const RECEIPTS_PER_DEVICE_MAX: usize = 1_000;

@@ -1,0 +1,283 @@
+//! Changing a record: only what changed is written, and never a container.
+
+use automerge::transaction::{CommitOptions, Transactable, Transaction};
+use automerge::{ActorId, ObjId, ObjType, ROOT, ReadDoc, ScalarValue, Value};
+use sha2::{Digest, Sha256};
+
+use super::document::{StoredChange, stored};
+use super::read::{Scalar, join_key};
+use super::schema::{self, Field, Form};
+use super::{Document, Kind, genesis};
+use crate::id::{Actor, DocumentId};
+use crate::limits::{BODY_BYTES_MAX, ENTRIES_MAX, KEY_BYTES_MAX, LINE_BYTES_MAX, NOTES_BYTES_MAX};
+use crate::time::Timestamp;
+
+/// One thing to write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Edit {
+    /// A field of one value, or notes, gets this value.
+    Set(String, Scalar),
+    /// A field of one value, or notes, is emptied.
+    Clear(String),
+    /// An item is there, or one of its members has this value.
+    Put {
+        /// A field of several.
+        field: String,
+        /// The item.
+        item: String,
+        /// One of the field's members; the item itself where it is absent.
+        member: Option<String>,
+        /// The value.
+        value: Scalar,
+    },
+    /// An item and all its members go.
+    Remove {
+        /// A field of several.
+        field: String,
+        /// The item.
+        item: String,
+    },
+    /// The record is put aside for everyone; it can be restored. Deleting once more settles an undecided deletion.
+    Delete,
+    /// The record is there again.
+    Restore,
+}
+
+/// Why an edit was not made. The record is as it was.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EditError {
+    /// The kind has no such field.
+    #[error("{kind} records have no field “{name}”; they have {fields}")]
+    UnknownField {
+        /// The record's kind.
+        kind: Kind,
+        /// What was asked for.
+        name: String,
+        /// All field names, for the message.
+        fields: String,
+    },
+    /// The field is held in another form.
+    #[error("“{name}” {expected}")]
+    WrongForm {
+        /// The field.
+        name: String,
+        /// What it takes, as the end of the sentence.
+        expected: String,
+    },
+    /// The value is beyond its bound.
+    #[error("“{name}” takes at most {bound}, and this is {found}")]
+    TooLarge {
+        /// The field.
+        name: String,
+        /// The bound, with its unit.
+        bound: String,
+        /// The size found.
+        found: usize,
+    },
+    /// Automerge refused it.
+    #[error("the edit could not be made: {0}")]
+    Refused(String),
+}
+
+impl Document {
+    /// Makes `edits` as one change of `actor`, or none where everything is already so.
+    ///
+    /// # Errors
+    /// Any [`EditError`]; the record is then as it was.
+    pub fn edit(&mut self, edits: &[Edit], actor: &Actor, at: Timestamp) -> Result<Option<StoredChange>, EditError> {
+        let kind = self.kind();
+        let pending: Vec<Edit> = edits.iter().filter(|edit| !self.is_already_so(edit)).cloned().collect();
+        self.act_as(actor);
+        let mut transaction = self.automerge.transaction();
+        for edit in &pending {
+            if let Err(error) = write(&mut transaction, kind, edit) {
+                transaction.rollback();
+                return Err(error);
+            }
+        }
+        if transaction.pending_ops() == 0 {
+            transaction.rollback();
+            return Ok(None);
+        }
+        transaction.commit_with(CommitOptions::default().with_time(at.as_seconds()));
+        Ok(self.automerge.get_last_local_change().map(|change| stored(&change)))
+    }
+
+    /// Gives a new record's notes their first text, by a change that depends on nothing but the text, so that two people
+    /// who import the same thing apart do not double it. Call it before any edit.
+    ///
+    /// # Errors
+    /// [`EditError::TooLarge`]; [`EditError::WrongForm`] where the record has been edited already.
+    pub fn seed_notes(&mut self, text: &str) -> Result<Option<StoredChange>, EditError> {
+        let name = schema::notes(self.kind());
+        if text.is_empty() {
+            return Ok(None);
+        }
+        within(name, text.len(), NOTES_BYTES_MAX)?;
+        let first = genesis::hash(self.kind());
+        if self.heads() != [first] {
+            return Err(EditError::WrongForm {
+                name: name.into(),
+                expected: "of a new record only can be seeded".into(),
+            });
+        }
+        let mut digest = Sha256::new();
+        digest.update(b"regard seed 1");
+        digest.update(first.0);
+        digest.update(text.as_bytes());
+        self.automerge.set_actor(ActorId::from(&digest.finalize()[..16]));
+        let mut transaction = self.automerge.transaction();
+        let notes = text_object(&transaction, name).ok_or_else(|| refused("the notes are missing"))?;
+        transaction.splice_text(&notes, 0, 0, text).map_err(refused)?;
+        transaction.commit_with(CommitOptions::default().with_time(0));
+        Ok(self.automerge.get_last_local_change().map(|change| stored(&change)))
+    }
+
+    /// Whether writing would change nothing: the value is there and no concurrent one differs from it.
+    fn is_already_so(&self, edit: &Edit) -> bool {
+        let same = |shown: Option<super::Shown>, value: &Scalar| {
+            shown.is_some_and(|shown| shown.others.is_empty() && shown.winner.value == *value)
+        };
+        match edit {
+            Edit::Set(name, value) => same(self.scalar(name), value),
+            Edit::Put { field, item, member, value } => {
+                let map = self.container(field);
+                map.is_some_and(|map| same(self.shown(&map, &join_key(item, member.as_deref())), value))
+            }
+            Edit::Restore => self.life() == super::Life::Live,
+            Edit::Delete => self.life() == super::Life::Deleted,
+            Edit::Clear(_) | Edit::Remove { .. } => false,
+        }
+    }
+}
+
+fn write(to: &mut Transaction<'_>, kind: Kind, edit: &Edit) -> Result<(), EditError> {
+    match edit {
+        Edit::Set(name, value) => set(to, known(kind, name)?, value),
+        Edit::Clear(name) => clear(to, known(kind, name)?),
+        Edit::Put { field, item, member, value } => put(to, known(kind, field)?, item, member.as_deref(), value),
+        Edit::Remove { field, item } => remove(to, known(kind, field)?, item),
+        Edit::Delete => to.put(ROOT, schema::DELETED, true).map_err(refused),
+        Edit::Restore => to.put(ROOT, schema::DELETED, false).map_err(refused),
+    }
+}
+
+fn known(kind: Kind, name: &str) -> Result<&'static Field, EditError> {
+    schema::find(kind, name).ok_or_else(|| EditError::UnknownField {
+        kind,
+        name: name.chars().take(80).collect(),
+        fields: schema::fields(kind).map(|field| field.name).collect::<Vec<_>>().join(", "),
+    })
+}
+
+fn set(to: &mut Transaction<'_>, field: &Field, value: &Scalar) -> Result<(), EditError> {
+    match (field.form, value) {
+        (Form::Notes, Scalar::Text(text)) => set_notes(to, field.name, text),
+        (Form::Line | Form::Moment, Scalar::Text(text)) if text.contains(['\n', '\r']) => {
+            wrong(field, "takes a single line")
+        }
+        (Form::Line | Form::Moment, Scalar::Text(text)) => put_scalar(to, field.name, text, LINE_BYTES_MAX),
+        (Form::Block, Scalar::Text(text)) => put_scalar(to, field.name, text, BODY_BYTES_MAX),
+        (Form::Link, Scalar::Text(text)) if text.parse::<DocumentId>().is_err() => {
+            wrong(field, "takes the id of a record")
+        }
+        (Form::Link, Scalar::Text(text)) => put_scalar(to, field.name, text, LINE_BYTES_MAX),
+        (Form::Whole, Scalar::Whole(number)) => to.put(ROOT, field.name, *number).map_err(refused),
+        (Form::Whole, _) => wrong(field, "takes a whole number"),
+        (Form::Entries(_), _) => wrong(field, "has several entries: add one with += or remove one with -="),
+        _ => wrong(field, "takes text"),
+    }
+}
+
+fn put_scalar(to: &mut Transaction<'_>, name: &str, text: &str, bytes_max: usize) -> Result<(), EditError> {
+    within(name, text.len(), bytes_max)?;
+    to.put(ROOT, name, text).map_err(refused)
+}
+
+/// Writes the difference into the text that shows, so that both sides' typing stays. Where another program replaced the
+/// text by a plain string there is nothing to merge with, and the string is replaced.
+fn set_notes(to: &mut Transaction<'_>, name: &str, text: &str) -> Result<(), EditError> {
+    within(name, text.len(), NOTES_BYTES_MAX)?;
+    match text_object(to, name) {
+        Some(object) => to.update_text(&object, text).map_err(refused),
+        None => to.put(ROOT, name, text).map_err(refused),
+    }
+}
+
+fn clear(to: &mut Transaction<'_>, field: &Field) -> Result<(), EditError> {
+    match field.form {
+        Form::Notes => set_notes(to, field.name, ""),
+        Form::Entries(_) => wrong(field, "has several entries: remove one with -="),
+        _ if to.get(ROOT, field.name).map_err(refused)?.is_some() => to.delete(ROOT, field.name).map_err(refused),
+        _ => Ok(()),
+    }
+}
+
+fn put(
+    to: &mut Transaction<'_>,
+    field: &Field,
+    item: &str,
+    member: Option<&str>,
+    value: &Scalar,
+) -> Result<(), EditError> {
+    let Form::Entries(members) = field.form else { return wrong(field, "has one value: set it with =") };
+    if let Some(member) = member.filter(|member| !members.contains(member)) {
+        return wrong(field, &format!("has no “{member}”; an entry has {}", members.join(", ")));
+    }
+    let key = join_key(item, member);
+    within(field.name, key.len(), KEY_BYTES_MAX)?;
+    if let Scalar::Text(text) = value {
+        within(field.name, text.len(), BODY_BYTES_MAX)?;
+    }
+    let map = map_object(to, field.name)?;
+    if to.length(&map) >= ENTRIES_MAX * (members.len() + 1) {
+        let bound = format!("{ENTRIES_MAX} entries");
+        return Err(EditError::TooLarge { name: field.name.into(), bound, found: to.length(&map) });
+    }
+    to.put(&map, key, scalar_value(value)).map_err(refused)
+}
+
+fn remove(to: &mut Transaction<'_>, field: &Field, item: &str) -> Result<(), EditError> {
+    let Form::Entries(_) = field.form else { return wrong(field, "has one value: clear it with =") };
+    let map = map_object(to, field.name)?;
+    let (own, members) = (join_key(item, None), join_key(item, Some("")));
+    let gone: Vec<String> = to.keys(&map).filter(|key| *key == own || key.starts_with(&members)).collect();
+    gone.into_iter().try_for_each(|key| to.delete(&map, key).map_err(refused))
+}
+
+fn map_object(to: &Transaction<'_>, name: &str) -> Result<ObjId, EditError> {
+    match to.get(ROOT, name) {
+        Ok(Some((Value::Object(ObjType::Map), id))) => Ok(id),
+        _ => Err(refused(format!("“{name}” was replaced by another program with something that takes no entries"))),
+    }
+}
+
+fn text_object(to: &Transaction<'_>, name: &str) -> Option<ObjId> {
+    match to.get(ROOT, name) {
+        Ok(Some((Value::Object(ObjType::Text), id))) => Some(id),
+        _ => None,
+    }
+}
+
+fn scalar_value(value: &Scalar) -> ScalarValue {
+    match value {
+        Scalar::Text(text) => text.as_str().into(),
+        Scalar::Whole(number) => (*number).into(),
+        Scalar::Flag(flag) => (*flag).into(),
+    }
+}
+
+fn within(name: &str, found: usize, bytes_max: usize) -> Result<(), EditError> {
+    if found <= bytes_max {
+        return Ok(());
+    }
+    Err(EditError::TooLarge { name: name.into(), bound: format!("{bytes_max} bytes"), found })
+}
+
+fn wrong(field: &Field, expected: &str) -> Result<(), EditError> {
+    Err(EditError::WrongForm { name: field.name.into(), expected: expected.into() })
+}
+
+fn refused(error: impl ToString) -> EditError {
+    EditError::Refused(error.to_string())
+}

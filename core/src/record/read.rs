@@ -1,0 +1,236 @@
+//! Reading a record: every value with the concurrent ones that it won against.
+//!
+//! JavaScript clients write `Text` on plain assignment, so every string is read in both forms.
+
+use std::collections::BTreeMap;
+
+use automerge::{ObjId, ObjType, ROOT, ReadDoc, ScalarValue, Value};
+use minicbor::{Decode, Encode};
+use serde::{Deserialize, Serialize};
+
+use super::document::own;
+use super::schema::{self, Form};
+use super::{Document, Life};
+use crate::id::{Actor, ChangeHash};
+
+/// A value of one field.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Encode, Decode)]
+#[serde(untagged)]
+pub enum Scalar {
+    /// A whole number.
+    #[n(0)]
+    Whole(#[n(0)] i64),
+    /// Yes or no.
+    #[n(1)]
+    Flag(#[n(0)] bool),
+    /// Text of any length.
+    #[n(2)]
+    Text(#[n(0)] String),
+}
+
+impl std::fmt::Display for Scalar {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Whole(number) => number.fmt(f),
+            Self::Flag(flag) => f.write_str(if *flag { "yes" } else { "no" }),
+            Self::Text(text) => f.pad(text),
+        }
+    }
+}
+
+impl From<&str> for Scalar {
+    fn from(text: &str) -> Self {
+        Self::Text(text.into())
+    }
+}
+
+impl From<String> for Scalar {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+/// One of the values that stand at the same place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alternative {
+    /// The value.
+    pub value: Scalar,
+    /// The change that wrote it.
+    pub change: ChangeHash,
+    /// Who numbered that change.
+    pub actor: Actor,
+}
+
+/// The value that shows at a place, and those that were written concurrently and differ from it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown {
+    /// What shows: on every device the same.
+    pub winner: Alternative,
+    /// Differing concurrent values.
+    pub others: Vec<Alternative>,
+}
+
+/// A place where concurrent writers left differing values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Conflict {
+    /// The field, or `field[item]`, or `field[item].member`.
+    pub place: String,
+    /// What shows and what else was written.
+    pub shown: Shown,
+}
+
+/// What is known of one item of a field of several.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Entry {
+    /// The item's own value.
+    pub value: Option<Scalar>,
+    /// Its members by name.
+    pub members: BTreeMap<String, Scalar>,
+}
+
+impl Document {
+    /// The value of a field of one value.
+    #[must_use]
+    pub fn scalar(&self, name: &str) -> Option<Shown> {
+        self.shown(&ROOT, name)
+    }
+
+    /// The value of a field as text, for fields of one value and for notes; empty where there is none.
+    #[must_use]
+    pub fn text(&self, name: &str) -> String {
+        self.scalar(name).map(|shown| shown.winner.value.to_string()).unwrap_or_default()
+    }
+
+    /// The items of a field of several, by their keys.
+    #[must_use]
+    pub fn entries(&self, name: &str) -> BTreeMap<String, Entry> {
+        let mut entries: BTreeMap<String, Entry> = BTreeMap::new();
+        let Some(map) = self.container(name) else { return entries };
+        for key in self.automerge.keys(&map) {
+            let Some(value) = self.shown(&map, &key).map(|shown| shown.winner.value) else { continue };
+            let (item, member) = split_key(&key);
+            let entry = entries.entry(item).or_default();
+            match member {
+                Some(member) => drop(entry.members.insert(member, value)),
+                None => entry.value = Some(value),
+            }
+        }
+        // A member whose item was removed at the same time elsewhere is kept in the document but belongs to nothing shown.
+        entries.retain(|_, entry| entry.value.is_some());
+        entries
+    }
+
+    /// Every place with differing concurrent values.
+    #[must_use]
+    pub fn conflicts(&self) -> Vec<Conflict> {
+        let mut conflicts = Vec::new();
+        self.conflicts_in(&ROOT, |key| key.to_owned(), &mut conflicts);
+        for field in schema::fields(self.kind()) {
+            if let (Form::Entries(_), Some(map)) = (field.form, self.container(field.name)) {
+                self.conflicts_in(&map, |key| place(field.name, key), &mut conflicts);
+            }
+        }
+        conflicts
+    }
+
+    /// Whether the record is there, deleted, or waiting for somebody to decide between a deletion and a concurrent edit.
+    #[must_use]
+    pub fn life(&self) -> Life {
+        let Some(shown) = self.scalar(schema::DELETED) else { return Life::Live };
+        if !shown.others.is_empty() {
+            return Life::Undecided;
+        }
+        match shown.winner.value {
+            Scalar::Flag(true) if self.edited_beside_deletion() => Life::Undecided,
+            Scalar::Flag(true) => Life::Deleted,
+            _ => Life::Live,
+        }
+    }
+
+    fn edited_beside_deletion(&self) -> bool {
+        let values = self.automerge.get_all(ROOT, schema::DELETED).unwrap_or_default();
+        let deletions: Vec<_> = values.iter().filter_map(|(_, id)| self.automerge.hash_for_opid(id)).collect();
+        let mut after: std::collections::HashSet<_> = deletions.iter().copied().collect();
+        self.automerge.get_changes_meta(&deletions).into_iter().any(|change| {
+            let follows = change.deps.iter().any(|dep| after.contains(dep));
+            if follows {
+                after.insert(change.hash);
+            }
+            !follows
+        })
+    }
+
+    pub(super) fn container(&self, name: &str) -> Option<ObjId> {
+        match self.automerge.get(ROOT, name) {
+            Ok(Some((Value::Object(ObjType::Map), id))) => Some(id),
+            _ => None,
+        }
+    }
+
+    fn conflicts_in(&self, object: &ObjId, place: impl Fn(&str) -> String, into: &mut Vec<Conflict>) {
+        for item in self.automerge.map_range(object, ..) {
+            if !item.conflict {
+                continue;
+            }
+            if let Some(shown) = self.shown(object, &item.key).filter(|shown| !shown.others.is_empty()) {
+                into.push(Conflict { place: place(&item.key), shown });
+            }
+        }
+    }
+
+    pub(super) fn shown(&self, object: &ObjId, key: &str) -> Option<Shown> {
+        let values = self.automerge.get_all(object, key).unwrap_or_default();
+        let mut alternatives = values.into_iter().filter_map(|(value, id)| self.alternative(&value, &id));
+        let mut all: Vec<_> = alternatives.by_ref().collect();
+        let winner = all.pop()?;
+        all.retain(|other| other.value != winner.value);
+        all.dedup_by(|a, b| a.value == b.value);
+        Some(Shown { winner, others: all })
+    }
+
+    fn alternative(&self, value: &Value<'_>, id: &ObjId) -> Option<Alternative> {
+        let value = match value {
+            Value::Object(ObjType::Text) => Scalar::Text(self.automerge.text(id).ok()?),
+            Value::Object(_) => return None,
+            Value::Scalar(scalar) => read_scalar(scalar)?,
+        };
+        let change = self.automerge.hash_for_opid(id)?;
+        let ObjId::Id(_, actor, _) = id else { return None };
+        Some(Alternative { value, change: own(change), actor: Actor::from_bytes(actor.to_bytes()).ok()? })
+    }
+}
+
+fn read_scalar(scalar: &ScalarValue) -> Option<Scalar> {
+    Some(match scalar {
+        ScalarValue::Str(text) => Scalar::Text(text.to_string()),
+        ScalarValue::Int(number) | ScalarValue::Timestamp(number) => Scalar::Whole(*number),
+        ScalarValue::Uint(number) => i64::try_from(*number).map_or_else(|_| number.to_string().into(), Scalar::Whole),
+        ScalarValue::F64(number) => number.to_string().into(),
+        ScalarValue::Counter(counter) => Scalar::Whole(i64::from(counter)),
+        ScalarValue::Boolean(flag) => Scalar::Flag(*flag),
+        ScalarValue::Bytes(_) | ScalarValue::Unknown { .. } | ScalarValue::Null => return None,
+    })
+}
+
+/// How a place below a keyed map is written for people: `emails[ana@x.org].label`.
+fn place(field: &str, key: &str) -> String {
+    match split_key(key) {
+        (item, Some(member)) => format!("{field}[{item}].{member}"),
+        (item, None) => format!("{field}[{item}]"),
+    }
+}
+
+/// The key of an item, or of one of its members: `item` or `item/member`, `%` and `/` of the item escaped.
+pub(super) fn join_key(item: &str, member: Option<&str>) -> String {
+    let mut key = item.replace('%', "%25").replace('/', "%2F");
+    if let Some(member) = member {
+        key.push('/');
+        key.push_str(member);
+    }
+    key
+}
+
+fn split_key(key: &str) -> (String, Option<String>) {
+    let (item, member) = key.rsplit_once('/').map_or((key, None), |(item, member)| (item, Some(member.to_owned())));
+    (item.replace("%2F", "/").replace("%25", "%"), member)
+}
