@@ -1,0 +1,82 @@
+use automerge::{Automerge, Change, ReadDoc};
+
+use super::{Checked, Verdict, admit};
+use crate::error::{Cause, Refusal};
+use crate::record::document::{foreign, guarded};
+use crate::record::{Document, genesis};
+
+/// Begins a record with its first change.
+///
+/// # Errors
+/// [`Cause::NotARecord`] where the change is none of the frozen constants.
+pub fn begin(first: &Checked) -> Result<Document, Refusal> {
+    let kind = genesis::kind_of(first.header.hash);
+    kind.map(Document::new)
+        .ok_or_else(|| Refusal::new(Cause::NotARecord, "the document does not begin with the first change of a record"))
+}
+
+/// Applies changes in their order and answers for each whether it is new, was there, or why it was refused. A refused one
+/// has no effect, on the document or on the others, except that those which follow it lack a dependency.
+pub fn apply(document: &mut Document, changes: &[Checked]) -> Vec<Result<Verdict, Refusal>> {
+    if let Some(verdicts) = apply_together(document, changes) {
+        return verdicts;
+    }
+    changes
+        .iter()
+        .map(|change| {
+            let verdict = admit(&change.header, document)?;
+            if verdict == Verdict::New {
+                document.automerge = applied(&document.automerge, &[change])?;
+            }
+            Ok(verdict)
+        })
+        .collect()
+}
+
+/// The common case in one go: everything is honest. `None` where anything is not, and nothing has happened then.
+fn apply_together(document: &mut Document, changes: &[Checked]) -> Option<Vec<Result<Verdict, Refusal>>> {
+    let mut new: Vec<&Checked> = Vec::with_capacity(changes.len());
+    let mut verdicts = Vec::with_capacity(changes.len());
+    for change in changes {
+        let is_new =
+            !document.has(change.header.hash) && new.iter().all(|other| other.header.hash != change.header.hash);
+        verdicts.push(Ok(if is_new { Verdict::New } else { Verdict::Duplicate }));
+        if !is_new {
+            continue;
+        }
+        let beside = |hash| new.iter().find(|other| other.header.hash == hash).map(|other| other.header.max_op());
+        let in_order = change.header.deps.iter().all(|dep| {
+            let max_op = beside(*dep).or_else(|| super::History::known(document, *dep).map(|known| known.max_op));
+            max_op.is_some_and(|max_op| max_op < change.header.start_op)
+        });
+        let forged = change.header.deps.is_empty() || genesis::kind_of_actor(change.header.actor.as_bytes()).is_some();
+        if !in_order || forged {
+            return None;
+        }
+        new.push(change);
+    }
+    if !new.is_empty() {
+        document.automerge = applied(&document.automerge, &new).ok()?;
+    }
+    Some(verdicts)
+}
+
+/// A copy of `base` with `changes`; Automerge's panics, errors and silent omissions all end as a refusal.
+fn applied(base: &Automerge, changes: &[&Checked]) -> Result<Automerge, Refusal> {
+    let outcome = guarded(|| {
+        let parsed: Result<Vec<Change>, _> = changes.iter().map(|change| Change::try_from(&change.bytes[..])).collect();
+        let mut copy = base.clone();
+        copy.apply_changes(parsed.map_err(|error| error.to_string())?).map_err(|error| error.to_string())?;
+        Ok(copy)
+    });
+    let copy = outcome.and_then(|result: Result<Automerge, String>| result);
+    let copy = copy.map_err(|detail| Refusal::new(Cause::NotApplicable, detail))?;
+    let absent = changes.iter().find(|c| copy.get_change_by_hash(&foreign(c.header.hash)).is_none());
+    match absent {
+        Some(change) => {
+            let detail = format!("change {} was taken without an error and is not there", change.header.hash);
+            Err(Refusal::new(Cause::NotApplicable, detail))
+        }
+        None => Ok(copy),
+    }
+}
