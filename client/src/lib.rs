@@ -1,1 +1,4 @@
-//! x
+//! Regard's client.
+
+pub mod store;
+pub mod unix;

@@ -6,4 +6,5 @@ pub mod limits;
 pub mod record;
 pub mod sync;
 pub mod time;
+pub mod visibility;
 pub mod wire;
