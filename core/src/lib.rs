@@ -2,6 +2,7 @@
 pub mod error;
 pub mod gate;
 pub mod id;
+pub mod inspect;
 pub mod limits;
 pub mod record;
 pub mod sync;

@@ -1,6 +1,7 @@
 use serde::Serialize;
 
 use crate::error::Refusal;
+use crate::id::EpochId;
 use crate::time::Timestamp;
 use crate::wire::{ClientFrame, Cursor, Directory, Peer, RelayFrame, Scope, Unit, UnitOutcome};
 
@@ -131,6 +132,8 @@ pub enum Effect {
     Settle {
         /// The scope.
         scope: Scope,
+        /// The log's life.
+        epoch: EpochId,
         /// The saves' places in the outbox, and what became of each.
         outcomes: Vec<(u64, UnitOutcome)>,
     },
@@ -138,6 +141,8 @@ pub enum Effect {
     Apply {
         /// The scope.
         scope: Scope,
+        /// The log's life.
+        epoch: EpochId,
         /// The segment.
         packed: Vec<u8>,
     },

@@ -14,6 +14,7 @@ use self::pull::Pull;
 use self::push::Outbox;
 use super::backoff::Backoff;
 use crate::error::{Cause, Refusal};
+use crate::id::EpochId;
 use crate::limits::{KEEPALIVE, PEER_PATIENCE};
 use crate::time::Timestamp;
 use crate::wire::{ClientFrame, Hello, PROTOCOL_VERSION, RelayFrame, Scope, UnitOutcome, Welcome};
@@ -31,6 +32,8 @@ pub struct Session {
 #[derive(Debug)]
 struct ScopeState {
     scope: Scope,
+    /// The life of the log that this connection is about.
+    epoch: Option<EpochId>,
     outbox: Outbox,
     pull: Pull,
 }
@@ -41,7 +44,7 @@ impl Session {
     pub fn new(start: Start, now: Timestamp) -> Self {
         let scopes = start.cursors.into_iter().map(|(scope, cursor)| {
             let (outbox, pull) = (Outbox::new(scope), Pull::new(scope, cursor));
-            ScopeState { scope, outbox, pull }
+            ScopeState { scope, epoch: None, outbox, pull }
         });
         let hello = Hello {
             versions: (PROTOCOL_VERSION, PROTOCOL_VERSION),
@@ -159,13 +162,19 @@ impl Session {
             _ if !self.link.is_live() => Vec::new(),
             RelayFrame::Welcome(_) => self.wait(Refusal::new(Cause::Malformed, "the relay greeted twice"), now),
             RelayFrame::Pushed { scope, number, outcomes } => self.on_pushed(scope, number, outcomes, now),
-            RelayFrame::Segment { scope, packed } => vec![Effect::Apply { scope, packed }],
+            RelayFrame::Segment { scope, packed } => {
+                self.state(scope).epoch.map(|epoch| Effect::Apply { scope, epoch, packed }).into_iter().collect()
+            }
             RelayFrame::Advanced { scope, cursor } => vec![Effect::Advance { scope, cursor }],
             RelayFrame::CaughtUp { scope, cursor } => {
                 self.state(scope).pull.caught_up(cursor);
                 Vec::new()
             }
-            RelayFrame::CursorVoid { scope, .. } => self.state(scope).restart(),
+            RelayFrame::CursorVoid { scope, head } => {
+                let state = self.state(scope);
+                state.epoch = Some(head.epoch);
+                state.restart()
+            }
             RelayFrame::Peers(peers) => vec![Effect::Peers(peers)],
             RelayFrame::Directory(directory) => vec![Effect::Directory(directory)],
         }
@@ -181,6 +190,7 @@ impl Session {
         let mut effects = vec![Effect::Directory(welcome.directory), Effect::Wake(now.after(3 * KEEPALIVE))];
         for head in welcome.logs {
             let Some(state) = self.scopes.iter_mut().find(|state| state.scope == head.scope) else { continue };
+            state.epoch = Some(head.cursor.epoch);
             if state.pull.is_of(head.cursor.epoch) {
                 effects.push(state.pull.subscribe());
                 effects.extend(state.outbox.connected());
@@ -201,7 +211,9 @@ impl Session {
             UnitOutcome::Refused(refusal) if refusal.cause.may_pass_later() => Some(refusal.clone()),
             _ => None,
         });
-        let settled = self.state(scope).outbox.on_pushed(number, outcomes);
+        let state = self.state(scope);
+        let Some(epoch) = state.epoch else { return Vec::new() };
+        let settled = state.outbox.on_pushed(epoch, number, outcomes);
         match (settled, later) {
             (Err(refusal), _) => self.wait(refusal, now),
             (Ok(mut effects), Some(refusal)) => {
@@ -219,7 +231,12 @@ impl Session {
 
     fn state(&mut self, scope: Scope) -> &mut ScopeState {
         let at = self.scopes.iter().position(|state| state.scope == scope).unwrap_or_else(|| {
-            self.scopes.push(ScopeState { scope, outbox: Outbox::new(scope), pull: Pull::new(scope, None) });
+            self.scopes.push(ScopeState {
+                scope,
+                epoch: None,
+                outbox: Outbox::new(scope),
+                pull: Pull::new(scope, None),
+            });
             self.scopes.len() - 1
         });
         &mut self.scopes[at]

@@ -2,6 +2,7 @@ use std::collections::VecDeque;
 
 use super::effect::{Effect, Queued};
 use crate::error::{Cause, Refusal};
+use crate::id::EpochId;
 use crate::limits::PUSHES_IN_FLIGHT_MAX;
 use crate::wire::{ClientFrame, Push, Scope, Unit, UnitOutcome, encode_batch};
 
@@ -70,7 +71,12 @@ impl Outbox {
     }
 
     /// The relay answers pushes in their order. What can be tried again later stays in the outbox.
-    pub(super) fn on_pushed(&mut self, number: u64, outcomes: Vec<UnitOutcome>) -> Result<Vec<Effect>, Refusal> {
+    pub(super) fn on_pushed(
+        &mut self,
+        epoch: EpochId,
+        number: u64,
+        outcomes: Vec<UnitOutcome>,
+    ) -> Result<Vec<Effect>, Refusal> {
         let unexpected =
             || Refusal::new(Cause::Malformed, format!("the relay answers push {number}, which was not sent"));
         let sent = self.in_flight.pop_front().ok_or_else(unexpected)?;
@@ -84,7 +90,7 @@ impl Outbox {
         let outcomes: Vec<_> = settled.collect();
         let mut effects = Vec::new();
         if !outcomes.is_empty() {
-            effects.push(Effect::Settle { scope: self.scope, outcomes });
+            effects.push(Effect::Settle { scope: self.scope, epoch, outcomes });
         }
         effects.extend(self.pump());
         Ok(effects)

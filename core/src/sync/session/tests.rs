@@ -3,9 +3,10 @@ use crate::id::{DeviceId, EpochId, UnitId, WorkspaceId};
 use crate::wire::{Applied, Cursor, Directory, LogHead, Push, Subscribe, Unit};
 
 const SCOPE: Scope = Scope::Records;
+const EPOCH: EpochId = EpochId::from_bytes([2; 16]);
 
 fn cursor(seq: u64) -> Cursor {
-    let start = Cursor::start(WorkspaceId::from_bytes([1; 16]), SCOPE, EpochId::from_bytes([2; 16]));
+    let start = Cursor::start(WorkspaceId::from_bytes([1; 16]), SCOPE, EPOCH);
     Cursor { seq, ..start }
 }
 
@@ -72,7 +73,10 @@ fn a_save_is_settled_only_when_the_relay_says_visible() {
     assert!(!session.is_settled());
     let refused = UnitOutcome::Refused(Refusal::new(Cause::SequenceTaken, "taken"));
     let effects = session.handle(pushed(1, vec![visible(1), refused.clone()]), Timestamp(0));
-    assert_eq!(effects[0], Effect::Settle { scope: SCOPE, outcomes: vec![(3, visible(1)), (4, refused)] });
+    assert_eq!(
+        effects[0],
+        Effect::Settle { scope: SCOPE, epoch: EPOCH, outcomes: vec![(3, visible(1)), (4, refused)] }
+    );
 }
 
 #[test]
@@ -138,7 +142,7 @@ fn a_log_of_another_epoch_restarts_both_directions() {
 fn a_receipt_goes_out_when_the_store_says_applied_and_names_what_was_set_aside() {
     let mut session = live(Some(cursor(0)), cursor(3));
     let effects = session.handle(Event::Frame(RelayFrame::Segment { scope: SCOPE, packed: vec![1] }), Timestamp(0));
-    assert_eq!(effects, vec![Effect::Apply { scope: SCOPE, packed: vec![1] }]);
+    assert_eq!(effects, vec![Effect::Apply { scope: SCOPE, epoch: EPOCH, packed: vec![1] }]);
     session.handle(Event::Frame(RelayFrame::CaughtUp { scope: SCOPE, cursor: cursor(3) }), Timestamp(0));
     assert!(!session.is_settled());
     let effects = session.handle(Event::Applied { scope: SCOPE, cursor: cursor(3), except: vec![2] }, Timestamp(0));
