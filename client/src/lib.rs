@@ -1,6 +1,18 @@
-//! Regard's client.
+//! Regard's client: the store of a device, the engine that keeps it current, the local API, and the `regard` command.
+//!
+//! - [`store`]: every record of the workspace on this device, in one redb file.
+//! - [`engine`]: performs what [`regard_core::sync::Session`] decides.
+//! - [`api`]: HTTP and JSON, the one way to a store.
+//! - [`cli`]: the command, a caller of the API.
+//! - [`demo`]: plays the main story with real processes.
 
+pub mod api;
+pub mod cli;
+pub mod demo;
 pub mod engine;
+mod import;
+pub mod relay_http;
 pub mod store;
 pub mod system;
+mod tracking;
 pub mod unix;

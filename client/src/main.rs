@@ -1,2 +1,5 @@
-//! x
-fn main() {}
+//! The `regard` command.
+
+fn main() -> std::process::ExitCode {
+    regard_client::cli::main()
+}

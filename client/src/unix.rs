@@ -1,12 +1,69 @@
-//! What is Unix-only: rights of files and folders, and sockets of the file system.
+//! What is Unix-only: rights of files and folders, sockets of the file system, and the signals that end a program.
 
-use std::os::unix::fs::DirBuilderExt;
-use std::path::Path;
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use tokio::net::{UnixListener, UnixStream};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// The socket's name in the store's folder.
+const SOCKET: &str = "regard.sock";
+/// `sockaddr_un` has room for 108 bytes on Linux and 104 on macOS, the closing zero included.
+const SOCKET_PATH_BYTES_MAX: usize = 103;
 
 /// Makes a folder, and those above it, that only its owner may enter.
 ///
 /// # Errors
 /// As the file system has it.
-pub fn create_private_folder(folder: &Path) -> std::io::Result<()> {
+pub fn create_private_folder(folder: &Path) -> io::Result<()> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
+/// Connects to the process that owns the store in `folder`; `None` where none listens.
+///
+/// # Errors
+/// As the operating system has it.
+pub async fn connect(folder: &Path) -> io::Result<Option<UnixStream>> {
+    match UnixStream::connect(socket_path(folder)?).await {
+        Ok(stream) => Ok(Some(stream)),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Listens for other commands. Only the owner of the store may call this: a socket that is there is a left-over.
+///
+/// # Errors
+/// As the operating system has it.
+pub fn listen(folder: &Path) -> io::Result<UnixListener> {
+    let path = socket_path(folder)?;
+    match std::fs::remove_file(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::bind(&path)?;
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
+    Ok(listener)
+}
+
+/// Ends when the person or the system wants the program to end.
+pub async fn told_to_stop() {
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        let _ = tokio::signal::ctrl_c().await;
+        return;
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+fn socket_path(folder: &Path) -> io::Result<PathBuf> {
+    let path = folder.join(SOCKET);
+    if path.as_os_str().len() <= SOCKET_PATH_BYTES_MAX {
+        return Ok(path);
+    }
+    let what = format!("{} is too long for a socket's path of {SOCKET_PATH_BYTES_MAX} bytes", path.display());
+    Err(io::Error::new(io::ErrorKind::InvalidInput, what))
 }

@@ -14,6 +14,11 @@ pub enum Notice {
         /// Its records.
         records: Vec<DocumentId>,
     },
+    /// Saves of an import are durable here.
+    Imported {
+        /// How many.
+        saves: usize,
+    },
     /// A save of this device is visible to everybody.
     Visible {
         /// The save.

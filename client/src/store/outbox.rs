@@ -6,7 +6,7 @@ use regard_core::record::{Document, StoredChange, genesis};
 use regard_core::sync::Queued;
 use regard_core::time::Timestamp;
 use regard_core::wire::{Scope, Unit, UnitChange, UnitOutcome};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Store;
 use super::documents::{document_row, load};
@@ -23,7 +23,7 @@ pub(super) const GENESIS: u32 = u32::MAX;
 const NEXT_PLACE_KEY: &str = "next_place";
 
 /// What waits in the outbox.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct OutboxCount {
     /// Saves that have not been accepted.
     pub waiting: u64,

@@ -5,7 +5,7 @@ use regard_core::limits::{UNIT_BYTES_MAX, UNIT_CHANGES_MAX};
 use regard_core::record::{Document, Edit, Kind, StoredChange, genesis};
 use regard_core::time::Timestamp;
 use regard_core::wire::Scope;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Store;
 use super::documents::Workbench;
@@ -49,7 +49,7 @@ pub enum Work {
 }
 
 /// What became of one record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SaveOutcome {
     /// It is new.

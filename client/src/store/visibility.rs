@@ -5,7 +5,7 @@ use regard_core::limits::RECEIPTS_PER_DEVICE_MAX;
 use regard_core::time::Timestamp;
 use regard_core::visibility::{Place, Receipt};
 use regard_core::wire::{Cursor, Peer, Scope};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Store;
 use super::error::{During, StoreError};
@@ -43,7 +43,7 @@ pub struct PeerState {
 }
 
 /// A change that was set aside.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quarantined {
     /// The record that it says it belongs to.
     pub document: DocumentId,

@@ -1,0 +1,97 @@
+use axum::Json;
+use axum::extract::State;
+use regard_core::wire::access::Invitation;
+use regard_core::wire::{Role, access};
+
+use super::Workspace;
+use super::problem::Failure;
+use super::show::Names;
+use super::types::{DeviceView, InviteAnswer, InviteRequest, LinkAnswer, Problem, ProblemCode, StatusView};
+use crate::relay_http;
+
+pub(super) async fn status(State(workspace): State<Workspace>) -> Result<Json<StatusView>, Failure> {
+    let engine = workspace.engine.status();
+    let link = serde_json::to_value(&engine.link).unwrap_or_default();
+    let view = workspace.in_store(move |store| {
+        let identity = store.identity().clone();
+        let settings = store.settings()?;
+        let (names, peers) = (Names::read(store)?, store.peers()?);
+        let others = names.devices().into_iter().filter(|device| *device != identity.device);
+        let devices = others.map(|device| {
+            let peer = peers.iter().find(|peer| peer.device == device);
+            let (online, since) = (peer.is_some_and(|peer| peer.online), peer.map(|peer| peer.since));
+            DeviceView { device, name: names.device(device), online, since }
+        });
+        let directory = store.directory()?;
+        let workspace_name = if directory.workspace.is_empty() { identity.workspace_name } else { directory.workspace };
+        Ok(StatusView {
+            workspace: identity.workspace,
+            workspace_name,
+            member: identity.member_name,
+            device: identity.device,
+            device_name: identity.device_name,
+            relay_embedded: settings.relay.as_ref().is_some_and(|relay| relay.embedded),
+            relay: settings.relay.map(|relay| relay.address),
+            link,
+            settled: engine.settled,
+            as_of: engine.heard_at,
+            outbox: store.outbox_count()?,
+            records: store.counts()?.into_iter().collect(),
+            devices: devices.collect(),
+            set_aside: store.quarantined()?,
+        })
+    });
+    view.await.map(Json)
+}
+
+pub(super) async fn sync(State(workspace): State<Workspace>) -> Result<Json<LinkAnswer>, Failure> {
+    let was_offline = workspace.in_store(|store| Ok(store.settings()?.offline)).await?;
+    let settled = workspace.engine.settle().await;
+    if was_offline {
+        // A person who is offline by choice asked for one round, not for staying online.
+        workspace.engine.go_offline().await;
+    }
+    settled?;
+    answer(&workspace).await
+}
+
+pub(super) async fn online(State(workspace): State<Workspace>) -> Result<Json<LinkAnswer>, Failure> {
+    workspace.in_store(|store| store.change_settings(|settings| settings.offline = false)).await?;
+    workspace.engine.go_online().await;
+    answer(&workspace).await
+}
+
+pub(super) async fn offline(State(workspace): State<Workspace>) -> Result<Json<LinkAnswer>, Failure> {
+    workspace.in_store(|store| store.change_settings(|settings| settings.offline = true)).await?;
+    workspace.engine.go_offline().await;
+    answer(&workspace).await
+}
+
+async fn answer(workspace: &Workspace) -> Result<Json<LinkAnswer>, Failure> {
+    let outbox = workspace.in_store(crate::store::Store::outbox_count).await?;
+    let link = serde_json::to_value(workspace.engine.status().link).unwrap_or_default();
+    Ok(Json(LinkAnswer { link, outbox }))
+}
+
+pub(super) async fn invite(
+    State(workspace): State<Workspace>,
+    Json(request): Json<InviteRequest>,
+) -> Result<Json<InviteAnswer>, Failure> {
+    let relay = workspace.in_store(|store| Ok(store.settings()?.relay)).await?.ok_or_else(no_relay)?;
+    let identity = workspace.store.identity();
+    let directory = workspace.in_store(crate::store::Store::directory).await?;
+    let member = directory.device(identity.device).map_or(identity.member, |device| device.member);
+    let member = request.role.is_none().then_some(member);
+    let body = access::InviteRequest { member, role: request.role.unwrap_or(Role::Member) };
+    let made = relay_http::invite(&relay, identity.workspace, &body).await?;
+    let secret =
+        made.secret.parse().map_err(|_| Problem::new(ProblemCode::Failed, "the relay's answer is no invitation"))?;
+    let namespace = Some(identity.namespace());
+    let invitation = Invitation { relay: relay.address, workspace: identity.workspace, secret, namespace };
+    Ok(Json(InviteAnswer { link: invitation.link(), expires_at: made.expires_at, member }))
+}
+
+fn no_relay() -> Problem {
+    Problem::new(ProblemCode::Offline, "this workspace has no relay yet")
+        .hint("`regard up` starts one on this machine.")
+}

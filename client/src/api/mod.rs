@@ -1,0 +1,64 @@
+//! The local API: HTTP and JSON, the one way to a store.
+//!
+//! The command calls the router in its own process, or, where another process owns the store, over a Unix socket in the
+//! store's folder. Both go through [`router`].
+
+mod client;
+mod control;
+mod import;
+mod problem;
+mod records;
+mod show;
+pub mod types;
+mod watch;
+
+pub use axum::http::Method;
+pub use client::{Client, Next};
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{get, post};
+
+use crate::engine::Engine;
+use crate::store::{Store, StoreError};
+use problem::Failure;
+
+/// What the API works on.
+#[derive(Debug, Clone)]
+pub struct Workspace {
+    /// The store.
+    pub store: Arc<Store>,
+    /// The connection to the relay.
+    pub engine: Engine,
+}
+
+impl Workspace {
+    /// The store waits for the disk, so it is asked on a thread that may wait.
+    async fn in_store<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let store = Arc::clone(&self.store);
+        let outcome = tokio::task::spawn_blocking(move || work(&store)).await;
+        outcome.map_err(|error| Failure::stopped(&error))?.map_err(Failure::from)
+    }
+}
+
+/// All routes.
+#[must_use]
+pub fn router(workspace: Workspace) -> Router {
+    Router::new()
+        .route("/v1/records", get(records::list).post(records::add))
+        .route("/v1/records/{key}", get(show::show).patch(records::edit).delete(records::delete))
+        .route("/v1/records/{key}/restore", post(records::restore))
+        .route("/v1/records/{key}/inspect", get(show::inspect))
+        .route("/v1/import", post(import::import))
+        .route("/v1/status", get(control::status))
+        .route("/v1/sync", post(control::sync))
+        .route("/v1/online", post(control::online))
+        .route("/v1/offline", post(control::offline))
+        .route("/v1/invitations", post(control::invite))
+        .route("/v1/watch", get(watch::watch))
+        .with_state(workspace)
+}

@@ -1,0 +1,148 @@
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use regard_core::id::DocumentId;
+use regard_core::record::{Edit, Kind, Life, assignment, identity};
+use regard_core::wire::Scope;
+
+use super::Workspace;
+use super::problem::{Failure, NOT_FOUND_HINT};
+use super::types::{AddRequest, EditRequest, ListQuery, Problem, ProblemCode, RecordLine, RecordList, SaveAnswer};
+use crate::engine::Notice;
+use crate::store::{Filter, Found, Listed, Save, Store, StoreError, Work};
+use crate::system::{SystemEntropy, now};
+use crate::tracking;
+
+const LIMIT_DEFAULT: usize = 50;
+/// Rows of one answer: a page of them is some hundred kilobytes.
+const LIMIT_MAX: usize = 10_000;
+
+pub(super) async fn list(
+    State(workspace): State<Workspace>,
+    Query(query): Query<ListQuery>,
+) -> Result<Json<RecordList>, Failure> {
+    let limit = query.limit.unwrap_or(LIMIT_DEFAULT).min(LIMIT_MAX);
+    let ListQuery { kind, text, deleted, offset, .. } = query;
+    // One more than wanted tells whether there are more.
+    let filter = Filter { kind, deleted, text, offset, limit: limit + 1 };
+    let mut listed = workspace.in_store(move |store| store.list(&filter)).await?;
+    let more = listed.len() > limit;
+    listed.truncate(limit);
+    let records = listed.into_iter().map(RecordLine::from).collect();
+    Ok(Json(RecordList { records, more, as_of: workspace.engine.status().heard_at }))
+}
+
+pub(super) async fn add(
+    State(workspace): State<Workspace>,
+    Json(request): Json<AddRequest>,
+) -> Result<Json<SaveAnswer>, Failure> {
+    let AddRequest { kind, assignments } = request;
+    if assignments.is_empty() {
+        let hint = format!("For example: regard add {kind} {}=…", regard_core::record::schema::title(kind));
+        return Err(Problem::new(ProblemCode::Invalid, "a new record needs at least one field").hint(hint).into());
+    }
+    let id = identity::by_hand(&mut SystemEntropy);
+    let mut edits = read_assignments(kind, &assignments)?;
+    edits.extend(tracking::evidence(workspace.store.identity(), now(), "by-hand", None));
+    // Notes are an edit like others here: only imported notes are seeded.
+    let work = Work::Create { id, kind, notes: String::new(), edits };
+    save(&workspace, work).await
+}
+
+pub(super) async fn edit(
+    State(workspace): State<Workspace>,
+    Path(key): Path<String>,
+    Json(request): Json<EditRequest>,
+) -> Result<Json<SaveAnswer>, Failure> {
+    let listed = resolve(&workspace, key).await?;
+    if listed.projection.life == Life::Deleted {
+        let hint = format!("`regard undelete {}` brings it back.", prefix(&listed));
+        return Err(Problem::new(ProblemCode::Invalid, "the record is deleted").hint(hint).into());
+    }
+    let edits = read_assignments(listed.projection.kind, &request.assignments)?;
+    save(&workspace, Work::Edit { id: listed.id, edits }).await
+}
+
+pub(super) async fn delete(
+    State(workspace): State<Workspace>,
+    Path(key): Path<String>,
+) -> Result<Json<SaveAnswer>, Failure> {
+    let id = resolve(&workspace, key).await?.id;
+    save(&workspace, Work::Edit { id, edits: vec![Edit::Delete] }).await
+}
+
+pub(super) async fn restore(
+    State(workspace): State<Workspace>,
+    Path(key): Path<String>,
+) -> Result<Json<SaveAnswer>, Failure> {
+    let id = resolve(&workspace, key).await?.id;
+    save(&workspace, Work::Edit { id, edits: vec![Edit::Restore] }).await
+}
+
+fn read_assignments(kind: Kind, assignments: &[String]) -> Result<Vec<Edit>, Failure> {
+    Ok(assignments.iter().map(|text| assignment::parse(kind, text)).collect::<Result<_, _>>()?)
+}
+
+async fn save(workspace: &Workspace, work: Work) -> Result<Json<SaveAnswer>, Failure> {
+    let (Work::Create { id, .. } | Work::Edit { id, .. }) = &work;
+    let id = *id;
+    let save = Save { at: now(), works: vec![work] };
+    let (saved, listed) =
+        workspace.in_store(move |store| Ok((store.save(save, &mut SystemEntropy)?, store.listed(id)?))).await?;
+    if let Some(unit) = saved.unit {
+        let records = saved.records.iter().map(|(id, _)| *id).collect();
+        workspace.engine.saved(Scope::Records, Notice::Saved { save: unit, records }).await;
+    }
+    let outcome = saved.records.first().map(|(_, outcome)| *outcome);
+    let outcome = outcome.ok_or_else(|| Problem::new(ProblemCode::Failed, "the save touched no record"))?;
+    Ok(Json(SaveAnswer { save: saved.unit, outcome, record: listed.into() }))
+}
+
+/// The record that people mean by an id, a beginning of one, or an `automerge:` URL.
+pub(super) async fn resolve(workspace: &Workspace, key: String) -> Result<Listed, Failure> {
+    let asked = key.clone();
+    let found = workspace.in_store(move |store| find(store, &asked)).await?;
+    match found {
+        Found::One(id) => workspace.in_store(move |store| store.listed(id)).await,
+        Found::None => {
+            Err(Problem::new(ProblemCode::NotFound, format!("there is no record “{key}”")).hint(NOT_FOUND_HINT).into())
+        }
+        Found::Several(matches) => {
+            let problem = Problem::new(ProblemCode::Ambiguous, format!("several records begin with “{key}”"));
+            let matches = matches.into_iter().map(RecordLine::from).collect();
+            Err(Problem { matches, ..problem.hint("Give more digits of the id.") }.into())
+        }
+    }
+}
+
+fn find(store: &Store, key: &str) -> Result<Found, StoreError> {
+    match DocumentId::from_automerge_url(key) {
+        Ok(id) => match store.listed(id) {
+            Ok(_) => Ok(Found::One(id)),
+            Err(StoreError::NoRecord(_)) => Ok(Found::None),
+            Err(error) => Err(error),
+        },
+        Err(_) => store.find(key),
+    }
+}
+
+fn prefix(listed: &Listed) -> String {
+    listed.id.to_hex()[..listed.prefix.min(32)].to_owned()
+}
+
+impl From<Listed> for RecordLine {
+    fn from(listed: Listed) -> Self {
+        let prefix = prefix(&listed);
+        let projection = listed.projection;
+        Self {
+            id: listed.id,
+            prefix,
+            kind: projection.kind,
+            title: projection.title,
+            detail: projection.detail,
+            moment: projection.moment,
+            life: projection.life,
+            conflicts: projection.conflicts,
+            changed_at: projection.changed_at,
+        }
+    }
+}

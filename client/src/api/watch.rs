@@ -1,0 +1,33 @@
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use tokio::sync::broadcast::error::RecvError;
+
+use super::Workspace;
+use crate::engine::Notice;
+
+/// What happens, one JSON object a line, until the caller leaves.
+pub(super) async fn watch(State(workspace): State<Workspace>) -> Response {
+    let notices = workspace.engine.notices();
+    let lines = futures_util::stream::unfold(notices, |mut notices| async {
+        let notice = match notices.recv().await {
+            Ok(notice) => notice,
+            Err(RecvError::Lagged(count)) => Notice::Missed { count },
+            Err(RecvError::Closed) => return None,
+        };
+        Some((line(&notice), notices))
+    });
+    lines_response(Body::from_stream(lines))
+}
+
+/// One value as a line of JSON.
+pub(super) fn line<T: serde::Serialize>(value: &T) -> Result<String, std::convert::Infallible> {
+    let mut line = serde_json::to_string(value).unwrap_or_default();
+    line.push('\n');
+    Ok(line)
+}
+
+pub(super) fn lines_response(body: Body) -> Response {
+    ([(CONTENT_TYPE, "application/x-ndjson")], body).into_response()
+}

@@ -1,0 +1,56 @@
+use super::super::Context;
+use super::super::error::Failure;
+use super::super::output::one_line;
+use super::{NOTHING, path_of};
+use crate::api::Method;
+use crate::api::types::SaveAnswer;
+use crate::store::SaveOutcome;
+
+/// Delete records, for everyone. They can be brought back.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Delete {
+    /// The records: the beginning of each id is enough.
+    #[arg(required = true)]
+    ids: Vec<String>,
+}
+
+/// Bring deleted records back, for everyone.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Undelete {
+    /// The records: the beginning of each id is enough.
+    #[arg(required = true)]
+    ids: Vec<String>,
+}
+
+impl Delete {
+    pub(crate) async fn run(self, context: &Context<'_>) -> Result<(), Failure> {
+        each(context, &self.ids, Method::DELETE, "", "Deleted", "was deleted already").await
+    }
+}
+
+impl Undelete {
+    pub(crate) async fn run(self, context: &Context<'_>) -> Result<(), Failure> {
+        each(context, &self.ids, Method::POST, "/restore", "Restored", "was not deleted").await
+    }
+}
+
+async fn each(
+    context: &Context<'_>,
+    ids: &[String],
+    method: Method,
+    below: &str,
+    done: &str,
+    nothing: &str,
+) -> Result<(), Failure> {
+    let client = context.client().await?;
+    for id in ids {
+        let path = format!("{}{below}", path_of(id)?);
+        let answer: SaveAnswer = client.call(method.clone(), &path, NOTHING).await?;
+        context.output.answer(&answer, |answer| match answer.outcome {
+            SaveOutcome::Unchanged | SaveOutcome::Existed => format!("{} {nothing}.", one_line(&answer.record)),
+            SaveOutcome::Changed | SaveOutcome::Created => format!("{done}: {}", one_line(&answer.record)),
+        })?;
+    }
+    client.close().await;
+    Ok(())
+}

@@ -1,0 +1,82 @@
+use regard_core::id::{DeviceId, WorkspaceId, to_hex};
+use regard_core::record::identity::Namespace;
+use regard_core::wire::access::{Invitation, JoinRequest};
+use serde::Serialize;
+
+use super::super::Context;
+use super::super::error::Failure;
+use super::{login_name, machine_name};
+use crate::relay_http;
+use crate::store::{Identity, RelayAccess, Store, StoreError};
+use crate::system::SystemEntropy;
+
+/// Join a workspace with an invitation link.
+///
+/// The link comes from `regard invite` on a device of the workspace, or, for the first device of a workspace on a hosted
+/// relay, from `regard-relay workspace create`. It is good for one use.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Join {
+    /// The invitation link; quote it, because of its “#”.
+    link: String,
+    /// Your name, as the others see it [default: your login].
+    #[arg(long, value_name = "NAME")]
+    member: Option<String>,
+    /// What you call this device [default: its host name].
+    #[arg(long, value_name = "NAME")]
+    device: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Answer {
+    workspace: WorkspaceId,
+    workspace_name: String,
+    device: DeviceId,
+    folder: String,
+}
+
+impl Join {
+    pub(crate) async fn run(self, context: &Context<'_>) -> Result<(), Failure> {
+        let invitation: Invitation = self.link.parse().map_err(|error| {
+            Failure::invalid(format!("{error}")).hint("Copy the whole link, and put it in quotes: '…'")
+        })?;
+        let folder = &context.folder;
+        match Store::open(folder) {
+            Err(StoreError::Absent { .. }) => {}
+            // The invitation is good for one use: it must not be spent on a folder that is taken.
+            Ok(_) | Err(StoreError::InUse { .. }) => return Err(StoreError::Exists { folder: folder.clone() }.into()),
+            Err(error) => return Err(error.into()),
+        }
+        let (member, device) = (self.member.unwrap_or_else(login_name), self.device.unwrap_or_else(machine_name));
+        let namespace = invitation.namespace.unwrap_or_else(|| Namespace::random(&mut SystemEntropy));
+        let mut identity = Identity::join(invitation.workspace, namespace, &member, &device, &mut SystemEntropy);
+        let request = JoinRequest {
+            invitation: invitation.secret.reveal(),
+            device: identity.device,
+            device_name: device,
+            member_name: member,
+            public_key: to_hex(&identity.public_key()),
+        };
+        let joined = relay_http::join(&invitation.relay, invitation.workspace, &request).await.map_err(|refusal| {
+            Failure::from(crate::api::types::Problem::from(refusal))
+                .hint("An invitation is good for one use and expires. Ask for a new one: `regard invite` on a device that has joined.")
+        })?;
+        identity.member = joined.member;
+        if let Some(known) = joined.directory.member(joined.member) {
+            identity.member_name.clone_from(&known.name);
+        }
+        let identity = identity.named(&joined.directory.workspace);
+        let answer = Answer {
+            workspace: identity.workspace,
+            workspace_name: identity.workspace_name.clone(),
+            device: identity.device,
+            folder: folder.display().to_string(),
+        };
+        let store = Store::create(folder, identity)?;
+        store.keep_directory(&joined.directory)?;
+        let access = RelayAccess { address: invitation.relay, token: joined.token, embedded: false };
+        store.change_settings(|settings| settings.relay = Some(access))?;
+        context.output.answer(&answer, |answer| format!("You have joined “{}”.", answer.workspace_name))?;
+        context.output.hint("`regard up` fetches everything and keeps it current; `regard sync` does so once.");
+        Ok(())
+    }
+}

@@ -1,0 +1,64 @@
+//! One file a command. The doc comment of its arguments is what `regard help` says.
+
+pub(super) mod add;
+pub(super) mod delete;
+pub(super) mod edit;
+pub(super) mod import;
+pub(super) mod init;
+pub(super) mod inspect;
+pub(super) mod invite;
+pub(super) mod join;
+pub(super) mod link;
+pub(super) mod list;
+pub(super) mod show;
+pub(super) mod status;
+pub(super) mod up;
+pub(super) mod watch;
+
+use regard_core::record::Kind;
+
+use super::error::Failure;
+use super::output::{Output, one_line};
+use crate::api::types::SaveAnswer;
+use crate::store::SaveOutcome;
+
+/// For requests without a body.
+const NOTHING: Option<&()> = None;
+
+/// A name that the person did not give: the login's, or a plain word.
+fn login_name() -> String {
+    let names = ["USER", "LOGNAME"].into_iter().filter_map(|name| std::env::var(name).ok());
+    names.into_iter().find(|name| !name.is_empty()).unwrap_or_else(|| "me".into())
+}
+
+/// What a device is called where nobody said.
+fn machine_name() -> String {
+    let name = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
+    let name = name.trim();
+    if name.is_empty() { "this device".into() } else { name.into() }
+}
+
+fn kind(text: &str) -> Result<Kind, String> {
+    text.parse::<Kind>().map_err(|error| error.to_string())
+}
+
+/// Tells what a save did.
+fn tell_save(output: &Output, answer: &SaveAnswer) -> Result<(), Failure> {
+    output.answer(answer, |answer| one_line(&answer.record))?;
+    output.note(match answer.outcome {
+        SaveOutcome::Created => "Saved as a new record.",
+        SaveOutcome::Changed => "Saved.",
+        SaveOutcome::Existed => "The record was there already.",
+        SaveOutcome::Unchanged => "Nothing to save: everything was so already.",
+    });
+    Ok(())
+}
+
+/// An id goes into a path; only what ids are made of may.
+fn path_of(key: &str) -> Result<String, Failure> {
+    let is_plain = !key.is_empty() && key.len() <= 64 && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b':');
+    if is_plain {
+        return Ok(format!("/v1/records/{key}"));
+    }
+    Err(Failure::invalid(format!("“{key}” is no id")).hint("`regard list` shows the records and their ids."))
+}

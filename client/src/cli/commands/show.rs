@@ -1,0 +1,81 @@
+use std::fmt::Write;
+
+use regard_core::record::Life;
+use regard_core::visibility::Reached;
+
+use super::super::Context;
+use super::super::error::Failure;
+use super::super::output::{BOLD, DIM, WARN, id};
+use super::super::times::ago;
+use super::{NOTHING, path_of};
+use crate::api::Method;
+use crate::api::types::{RecordView, SaveView};
+
+/// Show a record: its fields, what is in conflict, and who can see its saves.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Show {
+    /// The record: the beginning of its id is enough.
+    id: String,
+}
+
+impl Show {
+    pub(crate) async fn run(self, context: &Context<'_>) -> Result<(), Failure> {
+        let client = context.client().await?;
+        let view: RecordView = client.call(Method::GET, &path_of(&self.id)?, NOTHING).await?;
+        context.output.answer(&view, people)?;
+        if view.line.life == Life::Undecided {
+            let id = &view.line.prefix;
+            context.output.warning("The record was deleted while somebody else edited it.");
+            context.output.hint(format!("`regard undelete {id}` keeps it, `regard delete {id}` deletes it for good measure."));
+        }
+        client.close().await;
+        Ok(())
+    }
+}
+
+fn people(view: &RecordView) -> String {
+    let mut text = String::new();
+    let line = &view.line;
+    let title = if line.title.is_empty() { "(without a title)" } else { &line.title };
+    let life = if line.life == Life::Live { String::new() } else { format!(" ({})", line.life) };
+    let _ = writeln!(text, "{} {} {BOLD}{title}{BOLD:#}{life}", id(line), line.kind);
+    for (name, value) in &view.fields {
+        let value = value.to_string().replace('\n', "\n                  ");
+        let _ = writeln!(text, "  {name:<15} {value}");
+    }
+    for (name, items) in view.entries.iter().filter(|(name, _)| *name != "tracking") {
+        for (item, members) in items {
+            let known = members.iter().filter(|(member, _)| *member != "value").map(|(member, value)| format!("{member} {value}"));
+            let known = known.collect::<Vec<_>>().join(", ");
+            let _ = writeln!(text, "  {name:<15} {item}{}", if known.is_empty() { known } else { format!(" ({known})") });
+        }
+    }
+    for conflict in &view.conflicts_at {
+        let _ = writeln!(text, "{WARN}In conflict:{WARN:#} {}", conflict.place);
+        let _ = writeln!(text, "  shown           {} — {}", conflict.shown.value.value, conflict.shown.by);
+        for other in &conflict.others {
+            let _ = writeln!(text, "  also written    {} — {}", other.value.value, other.by);
+        }
+    }
+    for save in &view.saves {
+        let _ = writeln!(text, "{}", save_line(save));
+    }
+    text
+}
+
+fn save_line(save: &SaveView) -> String {
+    let claimed = if save.visible.is_some() && !save.verified { " (as it says)" } else { "" };
+    let saved = format!("Saved {} by {}{claimed}", ago(save.saved_at), save.by);
+    let Some(place) = save.visible else {
+        return format!("{saved}; not visible to others yet");
+    };
+    let at = save.devices.iter().filter_map(|device| match device.reached {
+        Reached::Author => None,
+        Reached::Applied { at } => Some(format!("{} since {}", device.name, ago(at))),
+        Reached::SetAside { at } => Some(format!("{} set it aside {}", device.name, ago(at))),
+        Reached::NotYet => Some(format!("{} not yet", device.name)),
+    });
+    let at: Vec<_> = at.collect();
+    let at = if at.is_empty() { String::new() } else { format!("; {}", at.join(", ")) };
+    format!("{saved}; visible since {} {DIM}(#{}){DIM:#}{at}", ago(place.at), place.seq)
+}

@@ -1,0 +1,161 @@
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+
+use regard_core::id::to_hex;
+use regard_core::wire::access::{JoinRequest, Secret};
+use regard_relay::Relay;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use super::super::Context;
+use super::super::error::Failure;
+use crate::api::Client;
+use crate::relay_http;
+use crate::store::{RelayAccess, Store};
+use crate::unix;
+
+/// Keep this device current, until it is interrupted.
+///
+/// Where the workspace has no relay yet, one is run here on loopback and becomes the workspace's relay. Other commands on
+/// this store work through this one meanwhile.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Up {
+    /// Where the relay that is run here listens [default: 127.0.0.1:7171, or another port where that one is taken].
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+}
+
+const PORT_DEFAULT: u16 = 7171;
+/// The folder of the relay that is run here, in the store's folder.
+const RELAY_FOLDER: &str = "relay";
+
+impl Up {
+    pub(crate) async fn run(self, context: &Context<'_>) -> Result<(), Failure> {
+        let mut client = context.client().await?;
+        let Some(workspace) = client.workspace().cloned() else {
+            return Err(Failure::new("`regard up` runs already on this store").hint("`regard status` says how it stands."));
+        };
+        client.serve()?;
+        let embedded = self.start_relay(&workspace.store).await?;
+        let settings = workspace.store.settings()?;
+        if !settings.offline {
+            workspace.engine.go_online().await;
+        }
+        greet(context, &client, settings.relay.as_ref(), settings.offline)?;
+        drop(workspace);
+        unix::told_to_stop().await;
+        context.output.note("Stopping.");
+        client.close().await;
+        if let Some(embedded) = embedded {
+            embedded.stop().await?;
+        }
+        Ok(())
+    }
+
+    /// Runs the workspace's relay here, where there is none or it is this one.
+    async fn start_relay(&self, store: &Store) -> Result<Option<Embedded>, Failure> {
+        let settings = store.settings()?;
+        let known = match settings.relay {
+            Some(relay) if !relay.embedded => return Ok(None),
+            other => other,
+        };
+        let folder = store.folder().join(RELAY_FOLDER);
+        if known.is_none() {
+            set_unfinished_aside(&folder)?;
+        }
+        let relay = Relay::open(&folder).map_err(|error| relay_failed(&error))?;
+        let listener = self.bind(known.as_ref()).await?;
+        let address = format!("http://{}", listener.local_addr()?);
+        let founding = if known.is_none() {
+            let identity = store.identity();
+            Some(relay.create_workspace(identity.workspace, &identity.workspace_name).map_err(|error| relay_failed(&error))?)
+        } else {
+            None
+        };
+        let (stop, stopped) = oneshot::channel::<()>();
+        let shutdown = async move { drop(stopped.await) };
+        let serving = tokio::spawn(async move { relay.serve(listener, shutdown).await.map_err(|error| relay_failed(&error)) });
+        let access = match (known, founding) {
+            (Some(known), _) => Some(RelayAccess { address, ..known }),
+            (None, Some(secret)) => Some(found(store, address, &secret).await?),
+            (None, None) => None,
+        };
+        store.change_settings(|settings| settings.relay = access)?;
+        Ok(Some(Embedded { stop, serving }))
+    }
+
+    async fn bind(&self, known: Option<&RelayAccess>) -> Result<TcpListener, Failure> {
+        let kept = known.and_then(|known| known.address.strip_prefix("http://")?.parse().ok());
+        if let Some(address) = self.listen.or(kept) {
+            if !address.ip().is_loopback() {
+                return Err(Failure::invalid(format!("{address} is not an address of this machine alone"))
+                    .hint("To serve other machines, host `regard-relay` behind HTTPS: see docs/user-guide.md."));
+            }
+            return TcpListener::bind(address).await.map_err(|error| {
+                Failure::new(format!("the relay cannot listen on {address}: {error}"))
+                    .hint("Name another address with --listen. Devices that joined through the old one must be told the new one.")
+            });
+        }
+        match TcpListener::bind((Ipv4Addr::LOCALHOST, PORT_DEFAULT)).await {
+            Ok(listener) => Ok(listener),
+            Err(_) => Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?),
+        }
+    }
+}
+
+struct Embedded {
+    stop: oneshot::Sender<()>,
+    serving: JoinHandle<Result<(), Failure>>,
+}
+
+impl Embedded {
+    async fn stop(self) -> Result<(), Failure> {
+        // Where the relay has ended by itself, its outcome says why.
+        let _ = self.stop.send(());
+        self.serving.await.unwrap_or_else(|error| Err(Failure::new(format!("the relay stopped: {error}"))))
+    }
+}
+
+/// Joins the workspace on the relay that has just been started for it.
+async fn found(store: &Store, address: String, secret: &Secret) -> Result<RelayAccess, Failure> {
+    let identity = store.identity();
+    let request = JoinRequest {
+        invitation: secret.reveal(),
+        device: identity.device,
+        device_name: identity.device_name.clone(),
+        member_name: identity.member_name.clone(),
+        public_key: to_hex(&identity.public_key()),
+    };
+    let joined = relay_http::join(&address, identity.workspace, &request).await.map_err(crate::api::types::Problem::from)?;
+    store.keep_directory(&joined.directory)?;
+    Ok(RelayAccess { address, token: joined.token, embedded: true })
+}
+
+/// A relay's folder without access to it is one whose founding was cut short: nothing was ever sent to it.
+fn set_unfinished_aside(folder: &Path) -> Result<(), Failure> {
+    if !folder.exists() {
+        return Ok(());
+    }
+    let aside = folder.with_extension(format!("unfinished-{}", crate::system::now().0));
+    std::fs::rename(folder, &aside)
+        .map_err(|error| Failure::new(format!("{} cannot be moved to {}: {error}", folder.display(), aside.display())))
+}
+
+fn greet(context: &Context<'_>, client: &Client, relay: Option<&RelayAccess>, offline: bool) -> Result<(), Failure> {
+    let Some(workspace) = client.workspace() else { return Ok(()) };
+    let identity = workspace.store.identity();
+    let address = relay.map_or("", |relay| relay.address.as_str());
+    let answer = serde_json::json!({ "workspace": identity.workspace, "relay": address, "offline": offline });
+    context.output.answer(&answer, |_| format!("“{}” is up. Its relay is {address}", identity.workspace_name))?;
+    if offline {
+        context.output.note("You are offline by choice: `regard online` ends that.");
+    }
+    context.output.note("To add a device or a person:  regard invite     and there:  regard join 'LINK'");
+    context.output.note("To go on, in another window:  regard import FILES…   regard list   regard watch   regard status");
+    Ok(())
+}
+
+fn relay_failed(error: &regard_relay::RelayError) -> Failure {
+    Failure::new(format!("the relay that is run here failed: {error}"))
+}

@@ -1,0 +1,62 @@
+use super::super::Context;
+use super::super::error::Failure;
+use super::super::times::ago;
+use super::NOTHING;
+use crate::api::{Method, Next};
+use crate::engine::Notice;
+use crate::system::now;
+use crate::unix;
+
+/// Show what happens, as it happens, until it is interrupted. With --json one object a line.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Watch {}
+
+impl Watch {
+    pub(crate) async fn run(self, context: &Context<'_>) -> Result<(), Failure> {
+        let mut client = context.client().await?;
+        client.serve()?;
+        if let Some(workspace) = client.workspace() {
+            if !workspace.store.settings()?.offline {
+                workspace.engine.go_online().await;
+            }
+        }
+        let mut failed = None;
+        let each = |notice: Notice| {
+            let line = if context.output.is_json() {
+                serde_json::to_string(&notice).unwrap_or_default()
+            } else {
+                format!("{} {}", ago(now()), people(&notice))
+            };
+            Ok(match context.output.data(&line) {
+                Ok(()) => Next::Go,
+                Err(failure) => {
+                    failed = Some(failure);
+                    Next::Stop
+                }
+            })
+        };
+        tokio::select! {
+            ended = client.lines(Method::GET, "/v1/watch", NOTHING, each) => ended?,
+            () = unix::told_to_stop() => {}
+        }
+        client.close().await;
+        failed.map_or(Ok(()), Err)
+    }
+}
+
+fn people(notice: &Notice) -> String {
+    let count = |count: usize, what: &str| if count == 1 { format!("one {what}") } else { format!("{count} {what}s") };
+    match notice {
+        Notice::Saved { records, .. } => format!("saved here: {}", count(records.len(), "record")),
+        Notice::Imported { saves } => format!("imported: {}", count(*saves, "record")),
+        Notice::Visible { save } => format!("visible to everybody: save {save}"),
+        Notice::Refused { save, reason } => format!("refused by the relay: save {save}: {}", reason.detail),
+        Notice::Arrived { records, set_aside: 0 } => format!("arrived: {}", count(records.len(), "changed record")),
+        Notice::Arrived { records, set_aside } => {
+            format!("arrived: {}; {} set aside", count(records.len(), "changed record"), count(*set_aside, "change"))
+        }
+        Notice::Link { link } => format!("connection: {}", link["state"].as_str().unwrap_or("unknown")),
+        Notice::Peer { device, online } => format!("device {device} is {}", if *online { "online" } else { "offline" }),
+        Notice::Missed { count } => format!("{count} events were too many to show"),
+    }
+}
