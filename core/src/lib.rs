@@ -4,5 +4,6 @@ pub mod gate;
 pub mod id;
 pub mod limits;
 pub mod record;
+pub mod sync;
 pub mod time;
 pub mod wire;
