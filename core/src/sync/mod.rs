@@ -1,6 +1,11 @@
-//! Synchronization as pure state machines: events and the time go in, effects come out.
+//! Synchronization as pure logic: what a relay must know of a document and what it admits to its log, and a device's side
+//! of the connection as a state machine.
 
+mod admission;
 mod backoff;
+mod index;
 pub mod session;
 
+pub use admission::{Admission, AdmittedIndexes, CheckedUnit, IndexSource, Placed, check_unit};
+pub use index::{BadIndex, DocumentIndex, Place};
 pub use session::{Effect, Event, Link, Queued, Session, Start};

@@ -1,0 +1,200 @@
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use regard_core::error::{Cause, Refusal};
+use regard_core::id::{DeviceId, WorkspaceId};
+use regard_core::time::Timestamp;
+use regard_core::wire::{Peer, PeerApplied};
+use tokio::sync::{Notify, oneshot, watch};
+
+use crate::ambient;
+use crate::store::{AccessError, AccessStore, StoredPeer};
+
+/// The workspaces that somebody connected to since the relay started.
+#[derive(Default)]
+pub(crate) struct Rooms {
+    rooms: Mutex<HashMap<WorkspaceId, Arc<Room>>>,
+    /// Tells that the state of some device should be kept.
+    pub(super) unsaved: Notify,
+    next_connection: AtomicU64,
+}
+
+/// Who is connected to a workspace, and where its devices are.
+pub(crate) struct Room {
+    workspace: WorkspaceId,
+    state: Mutex<RoomState>,
+    /// The number of the last change of a peer.
+    pub(super) peers_changed: watch::Sender<u64>,
+    /// Changes whenever the directory does.
+    pub(super) directory_changed: watch::Sender<u64>,
+}
+
+#[derive(Default)]
+struct RoomState {
+    connections: HashMap<DeviceId, Live>,
+    peers: HashMap<DeviceId, PeerState>,
+}
+
+struct Live {
+    connection: u64,
+    /// Ends the connection with a reason.
+    end: oneshot::Sender<Refusal>,
+}
+
+struct PeerState {
+    peer: Peer,
+    /// The number of the change that made it so.
+    changed: u64,
+    is_saved: bool,
+}
+
+/// A device's presence in a room, for as long as its connection lives.
+pub(super) struct Presence {
+    rooms: Arc<crate::relay::Inner>,
+    room: Arc<Room>,
+    device: DeviceId,
+    connection: u64,
+}
+
+impl Rooms {
+    /// The workspace's room. Reads the disk the first time.
+    pub(super) fn room(&self, workspace: WorkspaceId, access: &AccessStore) -> Result<Arc<Room>, AccessError> {
+        if let Some(room) = self.lock().get(&workspace) {
+            return Ok(Arc::clone(room));
+        }
+        let room = Room::load(workspace, access)?;
+        Ok(Arc::clone(self.lock().entry(workspace).or_insert_with(|| Arc::new(room))))
+    }
+
+    /// Notes that a device joined.
+    pub(super) fn joined(&self, workspace: WorkspaceId, device: DeviceId, now: Timestamp) {
+        let room = self.lock().get(&workspace).map(Arc::clone);
+        if let Some(room) = room {
+            room.change(device, now, |_| ());
+            room.directory_changed.send_modify(|version| *version += 1);
+        }
+    }
+
+    /// The peers whose state is not kept yet; they count as kept from now on.
+    pub(super) fn take_unsaved(&self) -> Vec<(WorkspaceId, StoredPeer)> {
+        let rooms: Vec<_> = self.lock().values().map(Arc::clone).collect();
+        rooms.iter().flat_map(|room| room.take_unsaved()).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<WorkspaceId, Arc<Room>>> {
+        self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Room {
+    fn load(workspace: WorkspaceId, access: &AccessStore) -> Result<Self, AccessError> {
+        let directory = access.directory(workspace)?;
+        let mut stored: HashMap<DeviceId, StoredPeer> =
+            access.peers(workspace)?.into_iter().map(|peer| (peer.device, peer)).collect();
+        let peers = directory.devices.iter().filter(|device| device.revoked_at.is_none()).map(|device| {
+            let (since, applied) =
+                stored.remove(&device.id).map_or((device.joined_at, Vec::new()), |peer| (peer.since, peer.applied));
+            let peer = Peer { device: device.id, online: false, since, applied };
+            (device.id, PeerState { peer, changed: 0, is_saved: true })
+        });
+        let state = RoomState { connections: HashMap::new(), peers: peers.collect() };
+        Ok(Self {
+            workspace,
+            state: Mutex::new(state),
+            peers_changed: watch::Sender::new(0),
+            directory_changed: watch::Sender::new(0),
+        })
+    }
+
+    /// Notes that a device is connected; an older connection of it is ended. The receiver tells when this one is.
+    pub(super) fn enter(
+        self: &Arc<Self>,
+        relay: &Arc<crate::relay::Inner>,
+        device: DeviceId,
+    ) -> (Presence, oneshot::Receiver<Refusal>) {
+        let connection = relay.rooms.next_connection.fetch_add(1, Ordering::Relaxed);
+        let (end, ended) = oneshot::channel();
+        let replaced = self.lock().connections.insert(device, Live { connection, end });
+        if let Some(replaced) = replaced {
+            let refusal = Refusal::new(Cause::Replaced, "the same device connected once more");
+            // Where the older connection is gone already, nobody needs to be told.
+            let _ = replaced.end.send(refusal);
+        }
+        let now = ambient::now();
+        self.change(device, now, |peer| {
+            peer.online = true;
+            peer.since = now;
+        });
+        (Presence { rooms: Arc::clone(relay), room: Arc::clone(self), device, connection }, ended)
+    }
+
+    /// Notes how far a device has applied a scope's log.
+    pub(super) fn applied(&self, device: DeviceId, applied: PeerApplied) {
+        self.change(device, applied.at, |peer| {
+            match peer.applied.iter_mut().find(|known| known.scope == applied.scope) {
+                Some(known) => *known = applied,
+                None => peer.applied.push(applied),
+            }
+        });
+    }
+
+    /// The other devices that changed after the change with this number, and the number of the last change.
+    pub(super) fn others_changed_after(&self, device: DeviceId, number: Option<u64>) -> (Vec<Peer>, u64) {
+        let state = self.lock();
+        let is_wanted = |state: &&PeerState| number.is_none_or(|number| state.changed > number);
+        let others = state.peers.values().filter(|other| other.peer.device != device).filter(is_wanted);
+        (others.map(|state| state.peer.clone()).collect(), *self.peers_changed.borrow())
+    }
+
+    fn change(&self, device: DeviceId, now: Timestamp, make: impl FnOnce(&mut Peer)) {
+        let mut state = self.lock();
+        let number = *self.peers_changed.borrow() + 1;
+        let peer = state.peers.entry(device).or_insert_with(|| PeerState {
+            peer: Peer { device, online: false, since: now, applied: Vec::new() },
+            changed: 0,
+            is_saved: false,
+        });
+        make(&mut peer.peer);
+        peer.changed = number;
+        peer.is_saved = false;
+        // Inside the lock, so that a number is never seen before its change.
+        self.peers_changed.send_replace(number);
+    }
+
+    fn take_unsaved(&self) -> Vec<(WorkspaceId, StoredPeer)> {
+        let mut state = self.lock();
+        let unsaved = state.peers.values_mut().filter(|peer| !peer.is_saved);
+        let taken = unsaved.map(|state| {
+            state.is_saved = true;
+            let Peer { device, since, applied, .. } = state.peer.clone();
+            (self.workspace, StoredPeer { device, since, applied })
+        });
+        taken.collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, RoomState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Presence {
+    fn drop(&mut self) {
+        let is_last = {
+            let mut state = self.room.lock();
+            let is_last = state.connections.get(&self.device).is_some_and(|live| live.connection == self.connection);
+            if is_last {
+                state.connections.remove(&self.device);
+            }
+            is_last
+        };
+        if is_last {
+            let now = ambient::now();
+            self.room.change(self.device, now, |peer| {
+                peer.online = false;
+                peer.since = now;
+            });
+            self.rooms.rooms.unsaved.notify_one();
+        }
+    }
+}

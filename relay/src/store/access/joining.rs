@@ -1,0 +1,135 @@
+use redb::WriteTransaction;
+use regard_core::error::{Cause, Refusal};
+use regard_core::id::{MemberId, WorkspaceId, parse_hex};
+use regard_core::time::Timestamp;
+use regard_core::wire::access::{InviteRequest, InviteResponse, JoinRequest, JoinResponse, Secret};
+use regard_core::wire::{self, Role};
+
+use super::directory::raise_version;
+use super::rows::{DEVICES, DeviceRow, INVITATIONS, InvitationRow, InvitedAs, MEMBERS, MemberRow, checked_name};
+use super::rows::{invitation_key, pair_key};
+use super::{AccessError, AccessStore, Caller, device_row, member_row, not_allowed, unknown_workspace};
+use crate::ambient::Randomness;
+use crate::store::{StoreError, file};
+
+/// Bytes of an Ed25519 public key.
+const PUBLIC_KEY_BYTES: usize = 32;
+
+impl AccessStore {
+    /// Makes an invitation in the caller's name.
+    pub(crate) fn invite(
+        &self,
+        caller: &Caller,
+        request: &InviteRequest,
+        now: Timestamp,
+    ) -> Result<InviteResponse, AccessError> {
+        let workspace = caller.workspace;
+        let invited_as = match (caller.role, request.member) {
+            (Role::Owner, None) => InvitedAs::NewMember(request.role),
+            (Role::Owner, Some(member)) => InvitedAs::DeviceOf(member),
+            (Role::Member, Some(member)) if member == caller.member => InvitedAs::DeviceOf(member),
+            (Role::Member, _) => return Err(not_allowed("a member invites own further devices only").into()),
+            (Role::Reader, _) => return Err(not_allowed("a reader invites nobody").into()),
+        };
+        if let Some(member) = request.member {
+            let transaction = self.read()?;
+            let found = MEMBERS.read(&transaction)?.get(&pair_key(workspace, member.as_bytes()), member_row)?;
+            found.ok_or_else(|| Refusal::new(Cause::Unknown, format!("the workspace has no member {member}")))?;
+        }
+        let secret = Secret::random(&mut Randomness::fresh().map_err(StoreError::NoRandomness)?);
+        let invitation = InvitationRow::new(invited_as, now);
+        let expires_at = invitation.expires_at;
+        let transaction = file::begin(&self.database)?;
+        let key = invitation_key(workspace, secret.digest());
+        INVITATIONS.write(&transaction)?.put(&key, wire::encode(&invitation))?;
+        file::commit(transaction)?;
+        Ok(InviteResponse { secret: secret.reveal(), expires_at })
+    }
+
+    /// Uses up an invitation and makes the device known.
+    pub(crate) fn join(
+        &self,
+        workspace: WorkspaceId,
+        request: &JoinRequest,
+        now: Timestamp,
+    ) -> Result<JoinResponse, AccessError> {
+        if !self.has_workspace(workspace)? {
+            return Err(unknown_workspace(workspace).into());
+        }
+        let secret: Secret = request
+            .invitation
+            .parse()
+            .map_err(|error: regard_core::id::BadId| Refusal::new(Cause::Malformed, error.to_string()))?;
+        let mut entropy = Randomness::fresh().map_err(StoreError::NoRandomness)?;
+        let token = Secret::random(&mut entropy);
+        let transaction = file::begin(&self.database)?;
+        let invited_as = use_up(&transaction, workspace, &secret, request, now)?;
+        let member = match invited_as {
+            InvitedAs::DeviceOf(member) => member,
+            InvitedAs::Founder | InvitedAs::NewMember(_) => {
+                let role = if let InvitedAs::NewMember(role) = invited_as { role } else { Role::Owner };
+                let id = MemberId::random(&mut entropy);
+                let name = checked_name(&request.member_name, "the member's name")?;
+                let row = MemberRow { name, role, joined_at: now };
+                MEMBERS.write(&transaction)?.put(&pair_key(workspace, id.as_bytes()), wire::encode(&row))?;
+                id
+            }
+        };
+        add_device(&transaction, workspace, request, member, &token, now)?;
+        raise_version(&transaction, workspace)?;
+        file::commit(transaction)?;
+        Ok(JoinResponse { token: token.reveal(), member, directory: self.directory(workspace)? })
+    }
+}
+
+fn use_up(
+    transaction: &WriteTransaction,
+    workspace: WorkspaceId,
+    secret: &Secret,
+    request: &JoinRequest,
+    now: Timestamp,
+) -> Result<InvitedAs, AccessError> {
+    let mut invitations = INVITATIONS.write(transaction)?;
+    // The table is searched by the secret's digest: how long that takes tells nothing about the secret.
+    let key = invitation_key(workspace, secret.digest());
+    let found = invitations.get(&key, |row| wire::decode::<InvitationRow>(row, "invitation"))?;
+    let mut invitation = found.ok_or_else(|| not_allowed("this relay knows no such invitation"))?;
+    if invitation.used.is_some() {
+        return Err(not_allowed("the invitation has been used already; ask for a new one").into());
+    }
+    if invitation.expires_at < now {
+        let detail = format!("the invitation could be used until {}; ask for a new one", invitation.expires_at);
+        return Err(not_allowed(detail).into());
+    }
+    invitation.used = Some((request.device, now));
+    invitations.put(&key, wire::encode(&invitation))?;
+    Ok(invitation.invited_as)
+}
+
+fn add_device(
+    transaction: &WriteTransaction,
+    workspace: WorkspaceId,
+    request: &JoinRequest,
+    member: MemberId,
+    token: &Secret,
+    now: Timestamp,
+) -> Result<(), AccessError> {
+    let mut devices = DEVICES.write(transaction)?;
+    let key = pair_key(workspace, request.device.as_bytes());
+    if devices.get(&key, device_row)?.is_some() {
+        return Err(not_allowed(format!("device {} has joined this workspace already", request.device)).into());
+    }
+    let public_key = parse_hex(&request.public_key).filter(|key| key.len() == PUBLIC_KEY_BYTES);
+    let public_key =
+        public_key.ok_or_else(|| Refusal::new(Cause::Malformed, "the public key has not 64 hexadecimal digits"))?;
+    let row = DeviceRow {
+        member,
+        name: checked_name(&request.device_name, "the device's name")?,
+        public_key,
+        token_digest: token.digest(),
+        joined_at: now,
+        revoked_at: None,
+    };
+    devices.put(&key, wire::encode(&row))?;
+    Ok(())
+}

@@ -1,0 +1,174 @@
+//! Who may come in: workspaces, members, devices and invitations, in `access.redb`.
+
+mod directory;
+mod joining;
+mod peers;
+mod rows;
+
+use std::path::Path;
+
+use redb::{Database, ReadableDatabase};
+use regard_core::error::{Cause, Refusal};
+use regard_core::id::{DeviceId, MemberId, WorkspaceId};
+use regard_core::time::Timestamp;
+use regard_core::wire::access::Secret;
+use regard_core::wire::{self, Role};
+use serde::{Deserialize, Serialize};
+use subtle::ConstantTimeEq;
+
+pub(crate) use peers::StoredPeer;
+
+use super::{StoreError, file};
+use crate::ambient::{self, Randomness};
+use rows::{ACCESS_FORMAT, invitation_key, of_workspace, pair_key};
+use rows::{
+    DEVICES, DeviceRow, INVITATIONS, InvitationRow, InvitedAs, MEMBERS, MemberRow, PEERS, WORKSPACES, WorkspaceRow,
+};
+
+/// The access file.
+pub(crate) struct AccessStore {
+    database: Database,
+}
+
+/// Why a request about access was not granted.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AccessError {
+    /// It is not allowed or makes no sense.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The file failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A device that proved itself by its token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Caller {
+    pub(crate) workspace: WorkspaceId,
+    pub(crate) device: DeviceId,
+    pub(crate) member: MemberId,
+    pub(crate) role: Role,
+}
+
+/// A workspace, for lists.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkspaceInfo {
+    /// Its id.
+    pub id: WorkspaceId,
+    /// What people call it.
+    pub name: String,
+    /// When it was made, by the relay's clock.
+    pub created_at: Timestamp,
+    /// How many members it has.
+    pub members: u64,
+    /// How many devices have access.
+    pub devices: u64,
+}
+
+impl AccessStore {
+    /// Opens or creates the file.
+    pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
+        let database = file::open(path, ACCESS_FORMAT, |transaction| {
+            WORKSPACES.write(transaction)?;
+            MEMBERS.write(transaction)?;
+            DEVICES.write(transaction)?;
+            INVITATIONS.write(transaction)?;
+            PEERS.write(transaction).map(drop)
+        })?;
+        Ok(Self { database })
+    }
+
+    /// Makes a workspace without members and the invitation by which its first one, an owner, joins.
+    pub(crate) fn create_workspace(&self, id: WorkspaceId, name: &str) -> Result<Secret, AccessError> {
+        let name = rows::checked_name(name, "the workspace's name")?;
+        let now = ambient::now();
+        let secret = Secret::random(&mut Randomness::fresh().map_err(StoreError::NoRandomness)?);
+        let transaction = file::begin(&self.database)?;
+        {
+            let mut workspaces = WORKSPACES.write(&transaction)?;
+            if workspaces.get(id.as_bytes(), workspace_row)?.is_some() {
+                return Err(Refusal::new(Cause::NotAllowed, format!("there is a workspace {id} already")).into());
+            }
+            let row = WorkspaceRow { name, created_at: now, directory_version: 0 };
+            workspaces.put(id.as_bytes(), wire::encode(&row))?;
+            let invitation = InvitationRow::new(InvitedAs::Founder, now);
+            let mut invitations = INVITATIONS.write(&transaction)?;
+            invitations.put(&invitation_key(id, secret.digest()), wire::encode(&invitation))?;
+        }
+        file::commit(transaction)?;
+        Ok(secret)
+    }
+
+    /// Whether there is a workspace with this id.
+    pub(crate) fn has_workspace(&self, id: WorkspaceId) -> Result<bool, StoreError> {
+        let transaction = self.read()?;
+        Ok(WORKSPACES.read(&transaction)?.get(id.as_bytes(), workspace_row)?.is_some())
+    }
+
+    /// All workspaces, in the order of their ids.
+    pub(crate) fn workspaces(&self) -> Result<Vec<WorkspaceInfo>, StoreError> {
+        let transaction = self.read()?;
+        let rows = WORKSPACES.read(&transaction)?.scan([0; 16]..=[0xff; 16], workspace_row, |_| true)?;
+        let members = MEMBERS.read(&transaction)?;
+        let devices = DEVICES.read(&transaction)?;
+        let info = rows.into_iter().map(|(key, row)| {
+            let id = WorkspaceId::from_bytes(key);
+            let all = devices.scan(of_workspace(id), device_row, |_| true)?;
+            Ok(WorkspaceInfo {
+                id,
+                name: row.name,
+                created_at: row.created_at,
+                members: members.scan(of_workspace(id), member_row, |_| true)?.len() as u64,
+                devices: all.iter().filter(|(_, device)| device.revoked_at.is_none()).count() as u64,
+            })
+        });
+        info.collect()
+    }
+
+    /// The device whose token this is. Every device of the workspace is compared, each in constant time.
+    pub(crate) fn authenticate(&self, workspace: WorkspaceId, token: &Secret) -> Result<Caller, AccessError> {
+        let digest = token.digest();
+        let transaction = self.read()?;
+        if WORKSPACES.read(&transaction)?.get(workspace.as_bytes(), workspace_row)?.is_none() {
+            return Err(unknown_workspace(workspace).into());
+        }
+        let devices = DEVICES.read(&transaction)?.scan(of_workspace(workspace), device_row, |_| true)?;
+        let mut found = None;
+        for (key, device) in devices {
+            if bool::from(device.token_digest.ct_eq(&digest)) {
+                found = Some((rows::second_id(&key), device));
+            }
+        }
+        let (id, device) = found.ok_or_else(|| not_allowed("the token is not that of a device of this workspace"))?;
+        if device.revoked_at.is_some() {
+            return Err(not_allowed("this device has been shut out of the workspace").into());
+        }
+        let member = MEMBERS.read(&transaction)?.get(&pair_key(workspace, device.member.as_bytes()), member_row)?;
+        let member_row = member.ok_or_else(|| not_allowed("this device belongs to nobody in the workspace"))?;
+        Ok(Caller { workspace, device: DeviceId::from_bytes(id), member: device.member, role: member_row.role })
+    }
+
+    fn read(&self) -> Result<redb::ReadTransaction, StoreError> {
+        self.database.begin_read().map_err(StoreError::failed("beginning to read"))
+    }
+}
+
+fn not_allowed(detail: impl Into<String>) -> Refusal {
+    Refusal::new(Cause::NotAllowed, detail)
+}
+
+fn unknown_workspace(id: WorkspaceId) -> Refusal {
+    Refusal::new(Cause::Unknown, format!("this relay has no workspace {id}"))
+}
+
+fn workspace_row(row: &[u8]) -> Result<WorkspaceRow, Refusal> {
+    wire::decode(row, "workspace")
+}
+
+fn member_row(row: &[u8]) -> Result<MemberRow, Refusal> {
+    wire::decode(row, "member")
+}
+
+fn device_row(row: &[u8]) -> Result<DeviceRow, Refusal> {
+    wire::decode(row, "device")
+}

@@ -1,0 +1,254 @@
+//! One commit: the pushes that were waiting, judged unit by unit and written together.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use redb::Database;
+use regard_core::error::Refusal;
+use regard_core::gate::Header;
+use regard_core::id::{DeviceId, DocumentId};
+use regard_core::limits::UNIT_BYTES_MAX;
+use regard_core::sync::{Admission, CheckedUnit, Placed};
+use regard_core::time::Timestamp;
+use regard_core::wire::{self, Cursor, RelayFrame, RunningHash, Segment, Unit, UnitOutcome};
+
+use super::documents::{self, Documents, IndexCache};
+use super::recent::LoggedFrame;
+use super::tables::{LogRow, LogTables, SegmentRow, first_seq, log_key, segment_key};
+use super::{Log, StoreError, file};
+
+/// A push as the writer takes it: checked units, and the refusals of those that were not even worth asking.
+pub(crate) struct CheckedPush {
+    pub(crate) log: Arc<Log>,
+    pub(crate) carrier: DeviceId,
+    pub(crate) units: Vec<Result<CheckedUnit, Refusal>>,
+}
+
+/// What a durable commit has to tell.
+pub(super) struct Committed {
+    /// An outcome for each unit of each push.
+    pub(super) outcomes: Vec<Vec<UnitOutcome>>,
+    /// The logs that grew, with their new segments and ends.
+    pub(super) grown: Vec<(Arc<Log>, Vec<Arc<LoggedFrame>>, Cursor)>,
+}
+
+/// What the writer remembers from commit to commit.
+pub(super) struct Memory {
+    pub(super) cache: IndexCache,
+    /// The row of the next new document.
+    pub(super) next_document: u64,
+}
+
+/// Judges and writes the pushes. When this returns, everything that the answer tells is durable; where it fails, nothing
+/// has changed.
+pub(super) fn commit(
+    database: &Database,
+    memory: &mut Memory,
+    pushes: Vec<CheckedPush>,
+    at: Timestamp,
+) -> Result<Committed, StoreError> {
+    let transaction = file::begin(database)?;
+    let mut tables = LogTables::open(&transaction)?;
+    let mut logs: BTreeMap<u32, LogCommit> = BTreeMap::new();
+    let mut outcomes = Vec::with_capacity(pushes.len());
+    for push in pushes {
+        let log = logs.entry(push.log.row).or_insert_with(|| LogCommit::new(Arc::clone(&push.log), at));
+        outcomes.push(log.push(push, &mut tables, &mut memory.cache)?);
+    }
+    let mut next_document = memory.next_document;
+    let mut grown = Vec::new();
+    let mut put_back = Vec::new();
+    for (row, log) in logs {
+        let finished = log.finish(&mut tables, &mut next_document)?;
+        put_back.push((row, finished.indexes));
+        if !finished.segments.is_empty() {
+            grown.push((finished.log, finished.segments, finished.head));
+        }
+    }
+    drop(tables);
+    if grown.is_empty() {
+        // Only duplicates and refusals: what is here is durable already.
+        transaction.abort().map_err(StoreError::failed("leaving a transaction"))?;
+    } else {
+        file::commit(transaction)?;
+    }
+    memory.next_document = next_document;
+    for (row, indexes) in put_back {
+        memory.cache.put_back(row, indexes);
+    }
+    Ok(Committed { outcomes, grown })
+}
+
+/// One log's part of a commit.
+struct LogCommit {
+    log: Arc<Log>,
+    at: Timestamp,
+    /// The log's end before this commit.
+    durable: Cursor,
+    hash: RunningHash,
+    admission: Admission,
+    rows: HashMap<DocumentId, u64>,
+    segments: Vec<Arc<LoggedFrame>>,
+    /// The last segment that was looked up for a duplicate: duplicates come in runs.
+    looked_up: Option<(u64, SegmentRow)>,
+}
+
+struct Finished {
+    log: Arc<Log>,
+    segments: Vec<Arc<LoggedFrame>>,
+    head: Cursor,
+    indexes: Vec<(DocumentId, u64, regard_core::sync::DocumentIndex)>,
+}
+
+/// What a segment may weigh: one unit of full size always fits, and what is packed stays below the bounds of a frame and
+/// of a batch even where it does not compress.
+const SEGMENT_WEIGHT_MAX: usize = UNIT_BYTES_MAX + (1 << 20);
+/// What a change and a unit take beside the change's bytes.
+const CHANGE_WEIGHT: usize = 32;
+const UNIT_WEIGHT: usize = 160;
+
+impl LogCommit {
+    fn new(log: Arc<Log>, at: Timestamp) -> Self {
+        let durable = log.head();
+        Self {
+            log,
+            at,
+            durable,
+            hash: durable.hash,
+            admission: Admission::new(durable.seq),
+            rows: HashMap::new(),
+            segments: Vec::new(),
+            looked_up: None,
+        }
+    }
+
+    fn push(
+        &mut self,
+        push: CheckedPush,
+        tables: &mut LogTables<'_>,
+        cache: &mut IndexCache,
+    ) -> Result<Vec<UnitOutcome>, StoreError> {
+        let mut outcomes = Vec::with_capacity(push.units.len());
+        let mut segment = self.empty_segment(push.carrier);
+        let mut weight = 0;
+        for unit in push.units {
+            let admitted = match &unit {
+                Ok(unit) => self.admit(unit, tables, cache)?,
+                Err(refusal) => Err(refusal.clone()),
+            };
+            match (unit, admitted) {
+                (Ok(checked), Ok(placed)) => {
+                    let visible_at = self.visible_at(&placed, tables)?;
+                    outcomes
+                        .push(UnitOutcome::Visible { seqs: placed.iter().map(|p| p.seq()).collect(), at: visible_at });
+                    if let Some(unit) = without_duplicates(checked.unit, &placed) {
+                        let added = unit_weight(&unit);
+                        if weight + added > SEGMENT_WEIGHT_MAX && !segment.is_empty() {
+                            self.close(segment, tables)?;
+                            segment = self.empty_segment(push.carrier);
+                            weight = 0;
+                        }
+                        weight += added;
+                        self.extend(&mut segment, unit, &checked.headers, &placed);
+                    }
+                }
+                (Err(refusal), _) | (_, Err(refusal)) => outcomes.push(UnitOutcome::Refused(refusal)),
+            }
+        }
+        if !segment.is_empty() {
+            self.close(segment, tables)?;
+        }
+        Ok(outcomes)
+    }
+
+    fn admit(
+        &mut self,
+        unit: &CheckedUnit,
+        tables: &LogTables<'_>,
+        cache: &mut IndexCache,
+    ) -> Result<Result<Vec<Placed>, Refusal>, StoreError> {
+        let headers: Vec<(DocumentId, &Header)> =
+            unit.unit.changes.iter().map(|change| change.document).zip(&unit.headers).collect();
+        let mut source = Documents { log: self.log.row, tables, cache, rows: &mut self.rows };
+        self.admission.admit(&headers, &mut source)
+    }
+
+    /// A unit is visible since its last change is: now, or since the segment that holds that one.
+    fn visible_at(&mut self, placed: &[Placed], tables: &LogTables<'_>) -> Result<Timestamp, StoreError> {
+        let last = placed.iter().map(|placed| placed.seq()).max().unwrap_or(0);
+        if last > self.durable.seq {
+            return Ok(self.at);
+        }
+        if let Some((first, row)) = &self.looked_up
+            && (*first..=row.last_seq).contains(&last)
+        {
+            return Ok(row.visible_at);
+        }
+        let keys = segment_key(self.log.row, 0)..=segment_key(self.log.row, last);
+        let found = tables.segments.last(keys, |row| wire::decode::<SegmentRow>(row, "segment"))?;
+        let (key, row) =
+            found.ok_or_else(|| tables.segments.damaged(&segment_key(self.log.row, last), "it is missing"))?;
+        let visible_at = row.visible_at;
+        self.looked_up = Some((first_seq(&key), row));
+        Ok(visible_at)
+    }
+
+    /// A segment that begins where the log ends now. Units follow it only through [`LogCommit::extend`].
+    fn empty_segment(&self, carrier: DeviceId) -> Segment {
+        let first_seq = self.segments.last().map_or(self.durable.seq, |segment| segment.last_seq) + 1;
+        Segment { carrier, visible_at: self.at, first_seq, before: self.hash, units: Vec::new() }
+    }
+
+    fn extend(&mut self, segment: &mut Segment, unit: Unit, headers: &[Header], placed: &[Placed]) {
+        let new = headers.iter().zip(placed).filter(|(_, placed)| matches!(placed, Placed::New(_)));
+        for ((header, _), change) in new.zip(&unit.changes) {
+            self.hash = self.hash.then(change.document, header.hash, unit.id, unit.author, segment.carrier);
+        }
+        segment.units.push(unit);
+    }
+
+    fn close(&mut self, segment: Segment, tables: &mut LogTables<'_>) -> Result<(), StoreError> {
+        let packed = segment.pack();
+        let row = SegmentRow {
+            last_seq: segment.last_seq(),
+            carrier: segment.carrier,
+            visible_at: segment.visible_at,
+            after: self.hash,
+            packed,
+        };
+        tables.segments.put(&segment_key(self.log.row, segment.first_seq), wire::encode(&row))?;
+        self.segments.push(Arc::new(LoggedFrame::new(&self.log, segment.first_seq, row)));
+        Ok(())
+    }
+
+    fn finish(self, tables: &mut LogTables<'_>, next_document: &mut u64) -> Result<Finished, StoreError> {
+        let Self { log, durable, hash, admission, mut rows, segments, .. } = self;
+        let head = Cursor { epoch: durable.epoch, seq: admission.head(), hash };
+        let indexes = documents::store(tables, log.row, admission.into_indexes(), &mut rows, next_document)?;
+        if !segments.is_empty() {
+            let row = LogRow { row: log.row, epoch: head.epoch, head_seq: head.seq, head_hash: head.hash };
+            tables.logs.put(&log_key(log.workspace, log.scope), wire::encode(&row))?;
+        }
+        Ok(Finished { log, segments, head, indexes })
+    }
+}
+
+impl LoggedFrame {
+    pub(super) fn new(log: &Log, first_seq: u64, row: SegmentRow) -> Self {
+        let SegmentRow { last_seq, carrier, after, packed, .. } = row;
+        let frame = wire::encode(&RelayFrame::Segment { scope: log.scope, packed });
+        Self { first_seq, last_seq, carrier, after, frame }
+    }
+}
+
+/// The unit without what the log holds already; `None` where that is everything.
+fn without_duplicates(mut unit: Unit, placed: &[Placed]) -> Option<Unit> {
+    let mut placed = placed.iter();
+    unit.changes.retain(|_| matches!(placed.next(), Some(Placed::New(_))));
+    (!unit.changes.is_empty()).then_some(unit)
+}
+
+fn unit_weight(unit: &Unit) -> usize {
+    let signature = unit.signature.as_ref().map_or(0, Vec::len);
+    UNIT_WEIGHT + signature + unit.changes.iter().map(|change| change.bytes.len() + CHANGE_WEIGHT).sum::<usize>()
+}

@@ -1,0 +1,75 @@
+use std::path::PathBuf;
+
+use regard_core::error::{Cause, Refusal};
+
+/// Why the relay's files could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Another process has the file open.
+    #[error("{path} is in use by another process")]
+    InUse {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file cannot be opened as a database.
+    #[error("{path} cannot be opened")]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// What redb found.
+        source: Box<redb::Error>,
+    },
+    /// The file was written by a version that this program does not know.
+    #[error("{path} has format {found}, and this program knows format {expected} only")]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// The version that it states.
+        found: u32,
+        /// The version that was expected.
+        expected: u32,
+    },
+    /// A row does not match its checksum, or what is inside it makes no sense.
+    #[error("the row {key} of table “{table}” is damaged: {what}")]
+    Damaged {
+        /// The table.
+        table: &'static str,
+        /// The row's key, as hexadecimal digits.
+        key: String,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// The operation failed in the database or the disk below it.
+    #[error("the relay's store failed in {doing}")]
+    Failed {
+        /// The operation.
+        doing: &'static str,
+        /// What redb says.
+        source: Box<redb::Error>,
+    },
+    /// A place of a log that should be there is in no segment.
+    #[error("the log has no segment for place {seq}")]
+    Gap {
+        /// The place.
+        seq: u64,
+    },
+    /// The operating system gave no random bytes.
+    #[error("the operating system gives no random bytes")]
+    NoRandomness(#[source] std::io::Error),
+    /// The thread that writes has ended.
+    #[error("the relay's store is closed")]
+    Closed,
+}
+
+impl StoreError {
+    /// The error of an operation of redb.
+    pub(super) fn failed<E: Into<redb::Error>>(doing: &'static str) -> impl Fn(E) -> Self {
+        move |source| Self::Failed { doing, source: Box::new(source.into()) }
+    }
+
+    /// What a device is told; the particulars are for the relay's own log.
+    #[must_use]
+    pub fn as_refusal(&self) -> Refusal {
+        Refusal::new(Cause::Unavailable, "the relay cannot read or write its files now")
+    }
+}

@@ -1,0 +1,175 @@
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use redb::{Database, ReadableDatabase};
+use regard_core::gate;
+use regard_core::id::{ChangeHash, WorkspaceId};
+use regard_core::limits::COMMIT_QUEUE_MAX;
+use regard_core::wire::{self, Cursor, Scope, Segment, UnitOutcome};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::commit::CheckedPush;
+use super::recent::{LoggedFrame, Recent};
+use super::tables::{LOG_FORMAT, LogRow, LogTables, SegmentRow};
+use super::tables::{first_seq, segment_key, segments};
+use super::writer::{OpenLogs, Request, Writer};
+use super::{StoreError, file};
+
+/// The log of one scope of one workspace.
+#[derive(Debug)]
+pub(crate) struct Log {
+    pub(crate) workspace: WorkspaceId,
+    pub(crate) scope: Scope,
+    /// Its number in the tables.
+    pub(super) row: u32,
+    /// Its durable end. Only the writer moves it, after a commit.
+    head: watch::Sender<Cursor>,
+}
+
+impl Log {
+    pub(super) fn new(workspace: WorkspaceId, scope: Scope, row: &LogRow) -> Self {
+        let head = Cursor { epoch: row.epoch, seq: row.head_seq, hash: row.head_hash };
+        Self { workspace, scope, row: row.row, head: watch::Sender::new(head) }
+    }
+
+    /// The log's durable end.
+    pub(crate) fn head(&self) -> Cursor {
+        *self.head.borrow()
+    }
+
+    /// Tells whenever the log grew.
+    pub(crate) fn follow(&self) -> watch::Receiver<Cursor> {
+        self.head.subscribe()
+    }
+
+    /// The place before the log's first change.
+    pub(crate) fn start(&self) -> Cursor {
+        Cursor::start(self.workspace, self.scope, self.head().epoch)
+    }
+
+    pub(super) fn advance(&self, head: Cursor) {
+        self.head.send_replace(head);
+    }
+}
+
+/// The logs of all workspaces: `log.redb` and the thread that writes it.
+pub(crate) struct LogStore {
+    database: Arc<Database>,
+    recent: Arc<Recent>,
+    logs: OpenLogs,
+    /// `None` only while the store is dropped.
+    requests: Option<mpsc::Sender<Request>>,
+    writer: Option<JoinHandle<()>>,
+}
+
+impl LogStore {
+    /// Opens or creates the file and starts its writer.
+    pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
+        let database = Arc::new(file::open(path, LOG_FORMAT, |transaction| LogTables::open(transaction).map(drop))?);
+        let (recent, logs): (Arc<Recent>, OpenLogs) = (Arc::default(), Arc::new(Mutex::new(HashMap::new())));
+        let writer = Writer::new(Arc::clone(&database), Arc::clone(&recent), Arc::clone(&logs))?;
+        let (requests, waiting) = mpsc::channel(COMMIT_QUEUE_MAX);
+        let thread = std::thread::Builder::new().name("log writer".into()).spawn(move || writer.run(waiting));
+        let thread = thread.map_err(|error| StoreError::failed("starting the writer")(redb::Error::Io(error)))?;
+        Ok(Self { database, recent, logs, requests: Some(requests), writer: Some(thread) })
+    }
+
+    /// The log of a scope; begun, with a new epoch, where there is none.
+    pub(crate) async fn log(&self, workspace: WorkspaceId, scope: Scope) -> Result<Arc<Log>, StoreError> {
+        if let Some(log) = self.logs.lock().unwrap_or_else(PoisonError::into_inner).get(&(workspace, scope)) {
+            return Ok(Arc::clone(log));
+        }
+        let (reply, opened) = oneshot::channel();
+        self.ask(Request::Open { workspace, scope, reply }).await?;
+        opened.await.map_err(|_| StoreError::Closed)?
+    }
+
+    /// Hands a push to the writer, waiting while the queue is full. The outcomes come when they are durable; the receiver
+    /// fails where the writer has ended before.
+    pub(crate) async fn push(&self, push: CheckedPush) -> Result<oneshot::Receiver<Vec<UnitOutcome>>, StoreError> {
+        let bytes = push.units.iter().flatten().map(regard_core::sync::CheckedUnit::bytes).sum();
+        let (reply, outcomes) = oneshot::channel();
+        self.ask(Request::Push { push, bytes, reply }).await?;
+        Ok(outcomes)
+    }
+
+    /// The segment that holds the place, where it is still in memory. Never blocks.
+    pub(crate) fn recent(&self, log: &Log, seq: u64) -> Option<Arc<LoggedFrame>> {
+        self.recent.holding(log.row, seq)
+    }
+
+    /// Segments from the one that holds the change after `seq`, up to about `bytes` and at least one where there is one.
+    /// Reads the disk.
+    pub(crate) fn segments_after(&self, log: &Log, seq: u64, bytes: usize) -> Result<Vec<LoggedFrame>, StoreError> {
+        let transaction = self.database.begin_read().map_err(StoreError::failed("beginning to read"))?;
+        let rows = segments(&transaction)?;
+        let place = segment_key(log.row, seq.saturating_add(1));
+        let from = match rows.last(segment_key(log.row, 0)..=place, segment_row)? {
+            Some((key, row)) if row.last_seq > seq => key,
+            _ => place,
+        };
+        let has_room = |found: &[([u8; 12], SegmentRow)]| {
+            found.is_empty() || found.iter().map(|(_, row)| row.packed.len()).sum::<usize>() < bytes
+        };
+        let found = rows.scan(from..=segment_key(log.row, u64::MAX), segment_row, has_room)?;
+        Ok(found.into_iter().map(|(key, row)| LoggedFrame::new(log, first_seq(&key), row)).collect())
+    }
+
+    /// Whether the cursor is a place of this log. Reads the disk, and hashes at most one segment.
+    pub(crate) fn is_valid(&self, log: &Log, cursor: &Cursor) -> Result<bool, StoreError> {
+        let head = log.head();
+        if cursor.epoch != head.epoch || cursor.seq > head.seq {
+            return Ok(false);
+        }
+        if cursor.seq == 0 || cursor.seq == head.seq {
+            return Ok(*cursor == if cursor.seq == 0 { log.start() } else { head });
+        }
+        let transaction = self.database.begin_read().map_err(StoreError::failed("beginning to read"))?;
+        let rows = segments(&transaction)?;
+        let place = segment_key(log.row, cursor.seq);
+        let found = rows.last(segment_key(log.row, 0)..=place, segment_row)?;
+        let (key, row) = found.ok_or_else(|| rows.damaged(&place, "it is missing"))?;
+        if row.last_seq < cursor.seq {
+            return Err(rows.damaged(&key, "the segment after it is missing"));
+        }
+        if row.last_seq == cursor.seq {
+            return Ok(row.after == cursor.hash);
+        }
+        let within = cursor_within(&row, cursor).map_err(|refusal| rows.damaged(&key, refusal))?;
+        Ok(within == *cursor)
+    }
+
+    async fn ask(&self, request: Request) -> Result<(), StoreError> {
+        let requests = self.requests.as_ref().ok_or(StoreError::Closed)?;
+        requests.send(request).await.map_err(|_| StoreError::Closed)
+    }
+}
+
+impl Drop for LogStore {
+    /// Waits for the commit in flight, so that the file is free when this returns.
+    fn drop(&mut self) {
+        self.requests = None;
+        if let Some(writer) = self.writer.take()
+            && writer.join().is_err()
+        {
+            tracing::error!("the log's writer ended in a panic; what it had not answered is not in the log");
+        }
+    }
+}
+
+fn segment_row(row: &[u8]) -> Result<SegmentRow, regard_core::error::Refusal> {
+    wire::decode(row, "segment")
+}
+
+/// The cursor inside a segment, at the place that `cursor` claims.
+fn cursor_within(row: &SegmentRow, cursor: &Cursor) -> Result<Cursor, regard_core::error::Refusal> {
+    let segment = Segment::unpack(&row.packed)?;
+    let wanted = usize::try_from(cursor.seq.saturating_sub(segment.first_seq - 1)).unwrap_or(usize::MAX);
+    let changes = segment.units.iter().flat_map(|unit| &unit.changes).take(wanted);
+    let hashes: Vec<ChangeHash> = changes
+        .map(|change| gate::check(&change.bytes).map(|checked| checked.header.hash))
+        .collect::<Result<_, _>>()?;
+    Ok(segment.cursor_after(cursor.epoch, segment.units.len(), &hashes))
+}

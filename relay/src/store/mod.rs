@@ -1,0 +1,22 @@
+//! What the relay keeps on disk, and the only place that knows redb.
+//!
+//! Two files: `log.redb` has the logs and the documents' indexes, `access.redb` who may come in. The second is small and is
+//! what a backup must not miss; the first can be refilled by the devices.
+
+mod access;
+mod commit;
+mod documents;
+mod error;
+mod file;
+mod log;
+mod recent;
+mod rows;
+mod tables;
+mod writer;
+
+pub use access::WorkspaceInfo;
+pub(crate) use access::{AccessError, AccessStore, Caller, StoredPeer};
+pub(crate) use commit::CheckedPush;
+pub use error::StoreError;
+pub(crate) use log::{Log, LogStore};
+pub(crate) use recent::LoggedFrame;

@@ -1,0 +1,131 @@
+//! Tables whose rows carry a checksum over key and value: a clean open of the database verifies nothing by itself.
+
+use std::ops::RangeInclusive;
+
+use redb::{ReadOnlyTable, ReadTransaction, ReadableTable, Table, TableDefinition, WriteTransaction};
+use regard_core::id::to_hex;
+
+use super::StoreError;
+
+const CHECKSUM_BYTES: usize = 4;
+
+/// A table with keys of `N` bytes, which sort as bytes do.
+pub(super) struct SealedTable<const N: usize>(pub(super) &'static str);
+
+impl<const N: usize> SealedTable<N> {
+    fn definition(&self) -> TableDefinition<'static, &'static [u8; N], &'static [u8]> {
+        TableDefinition::new(self.0)
+    }
+
+    /// Opens the table for reading. It is there from the opening of the file on.
+    pub(super) fn read(&self, transaction: &ReadTransaction) -> Result<ReadRows<N>, StoreError> {
+        let table = transaction.open_table(self.definition()).map_err(StoreError::failed("opening a table"))?;
+        Ok(Rows { name: self.0, table })
+    }
+
+    /// Opens the table for writing, and makes it where it is missing.
+    pub(super) fn write<'t>(&self, transaction: &'t WriteTransaction) -> Result<WriteRows<'t, N>, StoreError> {
+        let table = transaction.open_table(self.definition()).map_err(StoreError::failed("opening a table"))?;
+        Ok(Rows { name: self.0, table })
+    }
+}
+
+/// The rows of an open table.
+pub(super) struct Rows<const N: usize, T> {
+    name: &'static str,
+    table: T,
+}
+
+pub(super) type ReadRows<const N: usize> = Rows<N, ReadOnlyTable<&'static [u8; N], &'static [u8]>>;
+pub(super) type WriteRows<'t, const N: usize> = Rows<N, Table<'t, &'static [u8; N], &'static [u8]>>;
+
+impl<const N: usize, T: ReadableTable<&'static [u8; N], &'static [u8]>> Rows<N, T> {
+    /// The row with this key, as `decode` reads it.
+    pub(super) fn get<R, E: ToString>(
+        &self,
+        key: &[u8; N],
+        decode: impl FnOnce(&[u8]) -> Result<R, E>,
+    ) -> Result<Option<R>, StoreError> {
+        let found = self.table.get(key).map_err(StoreError::failed("reading a row"))?;
+        found.map(|row| self.decoded(key, row.value(), decode)).transpose()
+    }
+
+    /// The last row of the range.
+    pub(super) fn last<R, E: ToString>(
+        &self,
+        keys: RangeInclusive<[u8; N]>,
+        decode: impl FnOnce(&[u8]) -> Result<R, E>,
+    ) -> Result<Option<([u8; N], R)>, StoreError> {
+        let mut range = self.range(&keys)?;
+        let Some(row) = range.next_back() else { return Ok(None) };
+        let (key, value) = row.map_err(StoreError::failed("reading a row"))?;
+        let key = *key.value();
+        self.decoded(&key, value.value(), decode).map(|row| Some((key, row)))
+    }
+
+    /// The rows of the range in their order, while `wanted` says so of the rows so far.
+    pub(super) fn scan<R, E: ToString>(
+        &self,
+        keys: RangeInclusive<[u8; N]>,
+        mut decode: impl FnMut(&[u8]) -> Result<R, E>,
+        mut wanted: impl FnMut(&[([u8; N], R)]) -> bool,
+    ) -> Result<Vec<([u8; N], R)>, StoreError> {
+        let mut rows = Vec::new();
+        for row in self.range(&keys)? {
+            if !wanted(&rows) {
+                break;
+            }
+            let (key, value) = row.map_err(StoreError::failed("reading a row"))?;
+            let key = *key.value();
+            rows.push((key, self.decoded(&key, value.value(), &mut decode)?));
+        }
+        Ok(rows)
+    }
+
+    /// How many rows there are.
+    pub(super) fn count(&self) -> Result<u64, StoreError> {
+        self.table.len().map_err(StoreError::failed("counting rows"))
+    }
+
+    /// The error for a row whose content makes no sense.
+    pub(super) fn damaged(&self, key: &[u8; N], what: impl ToString) -> StoreError {
+        StoreError::Damaged { table: self.name, key: to_hex(key), what: what.to_string() }
+    }
+
+    fn range(
+        &self,
+        keys: &RangeInclusive<[u8; N]>,
+    ) -> Result<redb::Range<'_, &'static [u8; N], &'static [u8]>, StoreError> {
+        self.table.range::<&[u8; N]>(keys.start()..=keys.end()).map_err(StoreError::failed("reading rows"))
+    }
+
+    fn decoded<R, E: ToString>(
+        &self,
+        key: &[u8; N],
+        sealed: &[u8],
+        decode: impl FnOnce(&[u8]) -> Result<R, E>,
+    ) -> Result<R, StoreError> {
+        let payload = sealed
+            .split_last_chunk::<CHECKSUM_BYTES>()
+            .filter(|(payload, found)| u32::from_le_bytes(**found) == checksum(key, payload));
+        let (payload, _) = payload.ok_or_else(|| self.damaged(key, "its checksum does not match"))?;
+        decode(payload).map_err(|error| self.damaged(key, error))
+    }
+}
+
+impl<const N: usize> WriteRows<'_, N> {
+    /// Writes a row in place of any other with its key.
+    pub(super) fn put(&mut self, key: &[u8; N], mut payload: Vec<u8>) -> Result<(), StoreError> {
+        let checksum = checksum(key, &payload);
+        payload.extend_from_slice(&checksum.to_le_bytes());
+        self.table.insert(key, payload.as_slice()).map_err(StoreError::failed("writing a row"))?;
+        Ok(())
+    }
+}
+
+fn checksum(key: &[u8], payload: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(key);
+    hasher.update(payload);
+    hasher.finalize()
+}

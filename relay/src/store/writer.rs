@@ -1,0 +1,131 @@
+//! The one thread that writes the log: it takes what waits, commits it together, and answers after that.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use redb::{Database, ReadableDatabase};
+use regard_core::id::{EpochId, WorkspaceId};
+use regard_core::limits::{COMMIT_BYTES_MAX, COMMIT_PUSHES_MAX};
+use regard_core::wire::{self, Cursor, Scope, UnitOutcome};
+use tokio::sync::{mpsc, oneshot};
+
+use super::commit::{CheckedPush, Memory, commit};
+use super::documents::IndexCache;
+use super::recent::Recent;
+use super::tables::{DOCUMENTS, LOGS, LogRow, log_key};
+use super::{Log, StoreError, file};
+use crate::ambient::{self, Randomness};
+
+/// Logs that were asked for since the opening of the file.
+pub(super) type OpenLogs = Arc<Mutex<HashMap<(WorkspaceId, Scope), Arc<Log>>>>;
+
+/// What the writer is asked to do.
+pub(super) enum Request {
+    /// Judge and log a push.
+    Push { push: CheckedPush, bytes: usize, reply: oneshot::Sender<Vec<UnitOutcome>> },
+    /// Open a log, or begin it.
+    Open { workspace: WorkspaceId, scope: Scope, reply: oneshot::Sender<Result<Arc<Log>, StoreError>> },
+}
+
+/// The writer's own state.
+pub(super) struct Writer {
+    database: Arc<Database>,
+    recent: Arc<Recent>,
+    logs: OpenLogs,
+    memory: Memory,
+}
+
+struct Waiting {
+    pushes: Vec<CheckedPush>,
+    replies: Vec<oneshot::Sender<Vec<UnitOutcome>>>,
+    bytes: usize,
+}
+
+impl Writer {
+    pub(super) fn new(database: Arc<Database>, recent: Arc<Recent>, logs: OpenLogs) -> Result<Self, StoreError> {
+        let transaction = database.begin_read().map_err(StoreError::failed("beginning to read"))?;
+        let next_document = DOCUMENTS.read(&transaction)?.count()? + 1;
+        drop(transaction);
+        Ok(Self { database, recent, logs, memory: Memory { cache: IndexCache::new(), next_document } })
+    }
+
+    /// Works until nobody can ask any more and everything that was asked is answered.
+    pub(super) fn run(mut self, mut requests: mpsc::Receiver<Request>) {
+        while let Some(first) = requests.blocking_recv() {
+            let mut next = Some(first);
+            let mut waiting = Waiting { pushes: Vec::new(), replies: Vec::new(), bytes: 0 };
+            while let Some(request) = next {
+                match request {
+                    Request::Push { push, bytes, reply } => {
+                        waiting.pushes.push(push);
+                        waiting.replies.push(reply);
+                        waiting.bytes += bytes;
+                    }
+                    Request::Open { workspace, scope, reply } => {
+                        // Whoever asked may have gone; the log is open all the same.
+                        let _ = reply.send(self.open(workspace, scope));
+                    }
+                }
+                let is_full = waiting.pushes.len() >= COMMIT_PUSHES_MAX || waiting.bytes >= COMMIT_BYTES_MAX;
+                next = if is_full { None } else { requests.try_recv().ok() };
+            }
+            if !waiting.pushes.is_empty() {
+                self.commit(waiting);
+            }
+        }
+    }
+
+    fn commit(&mut self, waiting: Waiting) {
+        let unit_counts: Vec<usize> = waiting.pushes.iter().map(|push| push.units.len()).collect();
+        let outcomes = match commit(&self.database, &mut self.memory, waiting.pushes, ambient::now()) {
+            Ok(committed) => {
+                for (log, segments, head) in committed.grown {
+                    for segment in segments {
+                        self.recent.add(log.row, segment);
+                    }
+                    log.advance(head);
+                }
+                committed.outcomes
+            }
+            Err(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "a commit failed; its pushes are refused");
+                let refused = UnitOutcome::Refused(error.as_refusal());
+                unit_counts.into_iter().map(|units| vec![refused.clone(); units]).collect()
+            }
+        };
+        for (reply, outcomes) in waiting.replies.into_iter().zip(outcomes) {
+            // A connection that has gone asks again when it is back.
+            let _ = reply.send(outcomes);
+        }
+    }
+
+    fn open(&mut self, workspace: WorkspaceId, scope: Scope) -> Result<Arc<Log>, StoreError> {
+        let logs = Arc::clone(&self.logs);
+        let mut logs = logs.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(log) = logs.get(&(workspace, scope)) {
+            return Ok(Arc::clone(log));
+        }
+        let row = self.stored_log(workspace, scope)?;
+        let log = Arc::new(Log::new(workspace, scope, &row));
+        logs.insert((workspace, scope), Arc::clone(&log));
+        Ok(log)
+    }
+
+    fn stored_log(&self, workspace: WorkspaceId, scope: Scope) -> Result<LogRow, StoreError> {
+        let transaction = file::begin(&self.database)?;
+        let mut logs = LOGS.write(&transaction)?;
+        let key = log_key(workspace, scope);
+        if let Some(row) = logs.get(&key, |row| wire::decode::<LogRow>(row, "log"))? {
+            return Ok(row);
+        }
+        let count = logs.count()?;
+        let number = u32::try_from(count).map_err(|_| logs.damaged(&key, "there are too many logs"))?;
+        let epoch = EpochId::random(&mut Randomness::fresh().map_err(StoreError::NoRandomness)?);
+        let start = Cursor::start(workspace, scope, epoch);
+        let row = LogRow { row: number, epoch, head_seq: 0, head_hash: start.hash };
+        logs.put(&key, wire::encode(&row))?;
+        drop(logs);
+        file::commit(transaction)?;
+        Ok(row)
+    }
+}
