@@ -150,7 +150,7 @@ fn record(base: Found<'_>, overrides: &[Found<'_>]) -> Outcome {
     }
     let uid = uid(component);
     draft.finish(if uid.is_empty() {
-        content_identity(kind, &[&canonical(calendar, component)])
+        content_identity(kind, [canonical(calendar, component).as_str()])
     } else {
         Identity::Uid(uid)
     })

@@ -80,7 +80,7 @@ fn record(card: &VCard) -> Outcome {
     }
     let uid = card.property(&Property::Uid).map(text).unwrap_or_default();
     let uid = one_line(&uid).into_owned();
-    draft.finish(if uid.is_empty() { content_identity(kind, &[&canonical(card)]) } else { Identity::Uid(uid) })
+    draft.finish(if uid.is_empty() { content_identity(kind, [canonical(card).as_str()]) } else { Identity::Uid(uid) })
 }
 
 enum CardKind {

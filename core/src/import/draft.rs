@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest, Sha256};
 
-use super::text::{cut, one_line};
+use super::text::{cut, one_line, plain_breaks};
 use super::{Imported, Outcome};
 use crate::id::to_hex;
 use crate::limits::{
@@ -73,11 +73,11 @@ impl Draft {
 
     /// Adds to the notes, after an empty line where there are some.
     pub(super) fn note(&mut self, text: &str) {
-        let text = text.trim_end();
+        let text = plain_breaks(text);
         if !self.notes.is_empty() && !text.is_empty() {
             self.notes.push_str("\n\n");
         }
-        self.notes.push_str(text);
+        self.notes.push_str(&text);
     }
 
     /// Adds an item to a field of several. Answers its key, by which members are set; none where it is already there, has
@@ -188,7 +188,7 @@ impl Draft {
 
 /// The SHA-256 of canonical content, for things without an id of their own. Part of the format: if it changes, what was
 /// imported before and is imported again becomes a second record.
-pub(super) fn content_identity(kind: Kind, parts: &[&str]) -> Identity {
+pub(super) fn content_identity<'a>(kind: Kind, parts: impl IntoIterator<Item = &'a str>) -> Identity {
     let mut hasher = Sha256::new();
     hasher.update(b"regard content 1");
     hasher.update([kind.number()]);

@@ -33,8 +33,10 @@ pub(super) fn html_body(message: &Message<'_>) -> String {
     texts.filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n")
 }
 
-/// Lists the attached files, by their place.
-pub(super) fn attachments(message: &Message<'_>, draft: &mut Draft) {
+/// Lists the attached files, by their place. Answers what tells them from others, in the same order: digests in which the
+/// breaks of text do not count.
+pub(super) fn attachments(message: &Message<'_>, draft: &mut Draft) -> Vec<String> {
+    let mut known_by = Vec::new();
     for (place, part) in (1..).zip(message.attachments()) {
         let name = one_line(part.attachment_name().unwrap_or_default());
         let key = place.to_string();
@@ -42,15 +44,22 @@ pub(super) fn attachments(message: &Message<'_>, draft: &mut Draft) {
         if place > ENTRIES_MAX || draft.item("attachments", &key, value).is_none() {
             // Digests of thousands of parts that are not kept would cost time and tell nothing.
             draft.unknown("truncated attachments", &format!("the ones from {place} on did not fit"));
-            return;
+            break;
         }
         let content = content(message, part);
         draft.member("attachments", &key, "name", &name);
         draft.member("attachments", &key, "type", &media_type(part));
         let size = i64::try_from(content.len()).unwrap_or(i64::MAX);
         draft.member_value("attachments", &key, "size", Scalar::Whole(size));
-        draft.member("attachments", &key, "sha256", &to_hex(&Sha256::digest(&content)));
+        let digest = to_hex(&Sha256::digest(&content));
+        draft.member("attachments", &key, "sha256", &digest);
+        known_by.push(match &part.body {
+            PartType::Text(text) | PartType::Html(text) => to_hex(&Sha256::digest(plain_breaks(text))),
+            PartType::Message(_) => to_hex(&Sha256::digest(plain_breaks(&String::from_utf8_lossy(&content)))),
+            _ => digest,
+        });
     }
+    known_by
 }
 
 /// Takes a message apart. The parser nests messages within messages as deep as the sender likes without recursion; dropping
