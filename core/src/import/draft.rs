@@ -29,6 +29,8 @@ pub(super) struct Draft {
     bytes: usize,
     entries_bytes: usize,
     items: BTreeMap<&'static str, BTreeSet<String>>,
+    /// How often a name was given out, so that numbering many costs no search.
+    names: BTreeMap<(&'static str, String), usize>,
     /// What did not fit, by field.
     truncated: BTreeMap<String, String>,
     /// Entries that did not fit, by field.
@@ -44,6 +46,7 @@ impl Draft {
             bytes: 0,
             entries_bytes: 0,
             items: BTreeMap::new(),
+            names: BTreeMap::new(),
             truncated: BTreeMap::new(),
             left_out: BTreeMap::new(),
         }
@@ -119,16 +122,23 @@ impl Draft {
         self.put_member(field, key, member, value);
     }
 
+    /// Adds an item whose name others may have, too: `work`, `work 2`, with `separator` before the number; `1`, `2` for an empty
+    /// name.
+    pub(super) fn numbered(&mut self, field: &'static str, name: &str, separator: &str, value: &str) -> Option<String> {
+        // A name may look like another one with its number; so far no file has been seen in which any does.
+        const TRIES_MAX: usize = 4;
+        (0..TRIES_MAX).find_map(|_| {
+            let count = self.names.entry((field, name.to_owned())).or_default();
+            *count += 1;
+            let key =
+                if *count == 1 && !name.is_empty() { name.to_owned() } else { format!("{name}{separator}{count}") };
+            self.item(field, &key, value)
+        })
+    }
+
     /// Keeps what Regard has no field for. Repeated names get a number: `X-FOO`, `X-FOO#2`.
     pub(super) fn unknown(&mut self, name: &str, text: &str) {
-        let name = one_line(name).into_owned();
-        let taken = |items: &BTreeMap<&'static str, BTreeSet<String>>, key: &str| {
-            items.get("unknown").is_some_and(|items| items.contains(&bounded_key(key)))
-        };
-        let numbered = (2..=ENTRIES_MAX).map(|number| format!("{name}#{number}"));
-        if let Some(key) = std::iter::once(name.clone()).chain(numbered).find(|key| !taken(&self.items, key)) {
-            self.item("unknown", &key, text);
-        }
+        self.numbered("unknown", &one_line(name), "#", text);
     }
 
     /// The record. A record without any field is one all the same: that the thing is there is what is known of it.

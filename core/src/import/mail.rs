@@ -1,11 +1,11 @@
 //! One message as an email record.
 
-use mail_parser::{Addr, Address, DateTime, HeaderName, HeaderValue, Message, MessageParser};
+use mail_parser::{Addr, Address, DateTime, HeaderName, HeaderValue, Message};
 
 use super::draft::{Draft, content_identity};
 use super::format::is_of_mail;
 use super::text::one_line;
-use super::{Outcome, Skipped, part};
+use super::{Outcome, Skipped, part, structure};
 use crate::limits::IMPORT_ITEM_BYTES_MAX;
 use crate::record::Kind;
 use crate::record::document::guarded;
@@ -25,16 +25,17 @@ pub fn message(bytes: &[u8]) -> Outcome {
         return Outcome::Skipped(Skipped::new(what, "it is empty"));
     }
     let read = guarded(|| {
-        let message = MessageParser::default().parse(bytes)?;
-        let outcome = message.headers().iter().any(|header| is_of_mail(&header.name)).then(|| email(&message));
-        part::dismantle(message);
-        outcome
+        structure::with_parts(bytes, |message| {
+            message.headers().iter().any(|header| is_of_mail(&header.name)).then(|| email(message))
+        })
     });
-    match read {
-        Ok(Some(outcome)) => outcome,
-        Ok(None) => Outcome::Skipped(Skipped::new(what, "it has no header of an e-mail")),
-        Err(panic) => Outcome::Skipped(Skipped::new(what, format!("it cannot be read ({panic})"))),
-    }
+    let reason = match read {
+        Ok(Ok(Some(Some(outcome)))) => return outcome,
+        Ok(Ok(_)) => "it has no header of an e-mail".into(),
+        Ok(Err(reason)) => reason,
+        Err(panic) => format!("it cannot be read ({panic})"),
+    };
+    Outcome::Skipped(Skipped::new(what, reason))
 }
 
 fn without_separator(bytes: &[u8]) -> &[u8] {

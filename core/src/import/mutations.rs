@@ -177,12 +177,11 @@ fn what_is_too_large_is_cut_and_said() {
     let card = format!(
         "BEGIN:VCARD\nFN:{}\n{}NOTE:{}\nEND:VCARD\n",
         "x".repeat(100_000),
-        (0..5_000).fold(String::new(), |lines, n| format!("{lines}EMAIL:{n}@example.org\nX-{}:%/%\n", "/".repeat(900))),
+        (0..5_000).map(|n| format!("EMAIL:{n}@example.org\nX-{}:%/%\n", "/".repeat(900))).collect::<String>(),
         "ß".repeat(100_000)
     );
-    let event = (0..3_000).fold(String::new(), |lines, n| {
-        format!("{lines}ATTENDEE;CN={}:mailto:{n}{}@example.org\n", "n".repeat(900), "/".repeat(900))
-    });
+    let attendee = |n| format!("ATTENDEE;CN={}:mailto:{n}{}@example.org\n", "n".repeat(900), "/".repeat(900));
+    let event: String = (0..3_000).map(attendee).collect();
     let event = format!("BEGIN:VCALENDAR\nBEGIN:VEVENT\n{event}END:VEVENT\nEND:VCALENDAR\n");
     for outcome in [message(body.as_bytes()), message(html.as_bytes())]
         .into_iter()
@@ -202,4 +201,6 @@ fn what_is_too_large_is_cut_and_said() {
 fn messages_nested_without_end_do_not_overflow_the_stack() {
     let nested = "Content-Type: message/rfc822\r\n\r\n".repeat(100_000);
     apply(&message(format!("Subject: x\r\n{nested}").as_bytes()));
+    let encoded = "Content-Type: message/rfc822\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n";
+    apply(&message(format!("Subject: x\r\n{encoded}{nested}").as_bytes()));
 }
