@@ -1,1 +1,3 @@
-//! x
+//! What Regard's suites share.
+
+pub mod corpus;

@@ -120,10 +120,8 @@ fn uid(component: &ICalendarComponent) -> String {
 fn records(group: Group<'_>) -> Vec<Outcome> {
     let (overrides, masters): (Group<'_>, Group<'_>) =
         group.into_iter().partition(|found| found.component.has_property(&Property::RecurrenceId));
-    let newest = masters.iter().rposition(|found| {
-        let own = revision(found.component);
-        masters.iter().all(|other| revision(other.component) <= own)
-    });
+    let newest = masters.iter().map(|found| revision(found.component)).max();
+    let newest = masters.iter().rposition(|found| Some(revision(found.component)) == newest);
     let base = newest.map(|at| masters[at]).or_else(|| overrides.first().copied());
     let Some(base) = base else { return Vec::new() };
     let mut outcomes = vec![record(base, &overrides)];
@@ -150,7 +148,7 @@ fn record(base: Found<'_>, overrides: &[Found<'_>]) -> Outcome {
     }
     let uid = uid(component);
     draft.finish(if uid.is_empty() {
-        content_identity(kind, &[&canonical(calendar, component)])
+        content_identity(kind, [canonical(calendar, component).as_str()])
     } else {
         Identity::Uid(uid)
     })

@@ -1,5 +1,7 @@
 //! vCards as contact and account records.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use calcard::common::IanaString;
 use calcard::vcard::{VCard, VCardEntry, VCardKind, VCardParameterName, VCardProperty as Property, VCardValue};
 use calcard::{Entry, Parser};
@@ -65,13 +67,11 @@ fn record(card: &VCard) -> Outcome {
     };
     let mut draft = Draft::new(kind);
     draft.line(if kind == Kind::Account { "name" } else { "full_name" }, &called);
-    let mut taken = Vec::new();
+    let mut taken = BTreeSet::new();
+    let labels = labels(card);
     for entry in &card.entries {
-        let is_first = !taken.contains(&&entry.name);
-        if is_first {
-            taken.push(&entry.name);
-        }
-        let is_kept = several(card, entry, &mut draft)
+        let is_first = taken.insert(&entry.name);
+        let is_kept = several(&labels, entry, &mut draft)
             || is_first
                 && if kind == Kind::Account { of_account(entry, &mut draft) } else { of_contact(entry, &mut draft) };
         if !is_kept {
@@ -80,7 +80,7 @@ fn record(card: &VCard) -> Outcome {
     }
     let uid = card.property(&Property::Uid).map(text).unwrap_or_default();
     let uid = one_line(&uid).into_owned();
-    draft.finish(if uid.is_empty() { content_identity(kind, &[&canonical(card)]) } else { Identity::Uid(uid) })
+    draft.finish(if uid.is_empty() { content_identity(kind, [canonical(card).as_str()]) } else { Identity::Uid(uid) })
 }
 
 enum CardKind {
@@ -173,20 +173,20 @@ fn set(draft: &mut Draft, field: &'static str, text: &str) -> bool {
 }
 
 /// Whether a property that may stand several times became an entry.
-fn several(card: &VCard, entry: &VCardEntry, draft: &mut Draft) -> bool {
+fn several(labels: &Labels, entry: &VCardEntry, draft: &mut Draft) -> bool {
     let value = text(entry);
     let value = one_line(&value);
     match entry.name {
         Property::Email => {
             let address = value.strip_prefix("mailto:").unwrap_or(&value).trim();
-            labelled(card, entry, draft, "emails", &address.to_lowercase(), address)
+            labelled(labels, entry, draft, "emails", &address.to_lowercase(), address)
         }
         Property::Tel => {
             let number = value.strip_prefix("tel:").unwrap_or(&value).trim();
-            labelled(card, entry, draft, "phones", number, number)
+            labelled(labels, entry, draft, "phones", number, number)
         }
-        Property::Url => labelled(card, entry, draft, "websites", &value, &value),
-        Property::Adr => address(card, entry, draft),
+        Property::Url => labelled(labels, entry, draft, "websites", &value, &value),
+        Property::Adr => address(labels, entry, draft),
         Property::Note => {
             draft.note(&text(entry));
             true
@@ -201,12 +201,19 @@ fn several(card: &VCard, entry: &VCardEntry, draft: &mut Draft) -> bool {
     }
 }
 
-fn labelled(card: &VCard, entry: &VCardEntry, draft: &mut Draft, field: &'static str, key: &str, value: &str) -> bool {
+fn labelled(
+    labels: &Labels,
+    entry: &VCardEntry,
+    draft: &mut Draft,
+    field: &'static str,
+    key: &str,
+    value: &str,
+) -> bool {
     if value.is_empty() {
         return true;
     }
     let Some(key) = draft.item(field, key, value) else { return false };
-    let (label, is_preferred) = label(card, entry);
+    let (label, is_preferred) = label(labels, entry);
     draft.member(field, &key, "label", &label);
     if is_preferred && field != "websites" {
         draft.member_value(field, &key, "preferred", Scalar::Flag(true));
@@ -214,7 +221,7 @@ fn labelled(card: &VCard, entry: &VCardEntry, draft: &mut Draft, field: &'static
     true
 }
 
-fn address(card: &VCard, entry: &VCardEntry, draft: &mut Draft) -> bool {
+fn address(labels: &Labels, entry: &VCardEntry, draft: &mut Draft) -> bool {
     let parts: Vec<String> = (0..7).map(|at| part(entry, at, ", ")).collect();
     let join = |parts: &[String]| {
         parts.iter().filter(|part| !part.is_empty()).map(String::as_str).collect::<Vec<_>>().join(", ")
@@ -223,14 +230,10 @@ fn address(card: &VCard, entry: &VCardEntry, draft: &mut Draft) -> bool {
     if whole.is_empty() {
         return true;
     }
-    let (label, is_preferred) = label(card, entry);
+    let (label, is_preferred) = label(labels, entry);
     let short = ["work", "home"].into_iter().find(|name| label.split(", ").any(|word| word == *name)).unwrap_or(&label);
-    let numbered = (1..1000).map(|number| match (short.is_empty(), number) {
-        (true, _) => number.to_string(),
-        (false, 1) => short.to_owned(),
-        (false, _) => format!("{short} {number}"),
-    });
-    let key = numbered.into_iter().find_map(|key| draft.item("addresses", &key, &whole));
+    let separator = if short.is_empty() { "" } else { " " };
+    let key = draft.numbered("addresses", short, separator, &whole);
     let Some(key) = key else { return false };
     draft.member("addresses", &key, "label", &label);
     draft.member("addresses", &key, "street", &join(&parts[..3]));
@@ -243,9 +246,22 @@ fn address(card: &VCard, entry: &VCardEntry, draft: &mut Draft) -> bool {
     true
 }
 
-/// The words that say what an address or number is for, and whether it is the preferred one. Apple's address book gives a
-/// property a group and writes the label as another property of that group.
-fn label(card: &VCard, entry: &VCardEntry) -> (String, bool) {
+/// Labels by group. Apple's address book gives a property a group and writes its label as another property of that group.
+type Labels = BTreeMap<String, String>;
+
+fn labels(card: &VCard) -> Labels {
+    let is_label = |entry: &&VCardEntry| matches!(&entry.name, Property::Other(name) if is(name, "X-ABLabel"));
+    let labels = card.entries.iter().filter(is_label).filter_map(|entry| {
+        let text = text(entry);
+        let text = one_line(text.trim_start_matches("_$!<").trim_end_matches(">!$_")).to_lowercase();
+        let group = entry.group.as_ref().filter(|_| !text.is_empty())?;
+        Some((group.to_lowercase(), text))
+    });
+    labels.collect()
+}
+
+/// The words that say what an address or number is for, and whether it is the preferred one.
+fn label(labels: &Labels, entry: &VCardEntry) -> (String, bool) {
     let mut is_preferred = entry.params.iter().any(|param| param.name == VCardParameterName::Pref);
     let mut words: Vec<String> = Vec::new();
     for word in entry.parameters(&VCardParameterName::Type).filter_map(|value| value.as_text()) {
@@ -258,16 +274,10 @@ fn label(card: &VCard, entry: &VCardEntry) -> (String, bool) {
             }
         }
     }
-    if let Some(group) = &entry.group {
-        let own = card.entries.iter().find(|other| {
-            let is_label = matches!(&other.name, Property::Other(name) if name.eq_ignore_ascii_case("X-ABLabel"));
-            is_label && other.group.as_ref().is_some_and(|other| other.eq_ignore_ascii_case(group))
-        });
-        let text = own.map(text).unwrap_or_default();
-        let text = text.trim_start_matches("_$!<").trim_end_matches(">!$_").to_lowercase();
-        if !text.is_empty() && !words.contains(&text) {
-            words.push(text);
-        }
+    if let Some(own) = entry.group.as_ref().and_then(|group| labels.get(&group.to_lowercase()))
+        && !words.contains(own)
+    {
+        words.push(own.clone());
     }
     (words.join(", "), is_preferred)
 }

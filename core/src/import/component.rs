@@ -1,5 +1,7 @@
 //! One event or to-do as a record.
 
+use std::collections::BTreeSet;
+
 use calcard::icalendar::utils::strip_mailto_scheme;
 use calcard::icalendar::{
     ICalendar, ICalendarComponent, ICalendarComponentType, ICalendarEntry, ICalendarParameterName,
@@ -13,18 +15,17 @@ use crate::record::Kind;
 
 /// Writes the fields of `component` into `draft`.
 pub(super) fn fields(calendar: &ICalendar, component: &ICalendarComponent, draft: &mut Draft, kind: Kind) {
-    let mut taken = Vec::new();
+    let mut taken = BTreeSet::new();
     for entry in &component.entries {
-        let is_first = !taken.contains(&&entry.name);
-        if is_first {
-            taken.push(&entry.name);
-        }
+        let is_first = taken.insert(&entry.name);
         let is_kept = match entry.name {
             Property::Attendee => attendee(entry, draft),
             Property::Categories => categories(entry, draft),
             Property::Exdate => left_out(entry, draft),
             // When the file was written says nothing about the event, and differs from export to export.
             Property::Dtstamp => true,
+            // An override that has no master stands among the exceptions, too.
+            Property::RecurrenceId => true,
             _ => is_first && single(entry, draft, kind),
         };
         if !is_kept {
@@ -177,8 +178,7 @@ fn reminder(calendar: &ICalendar, alarm: &ICalendarComponent, draft: &mut Draft)
     if related.eq_ignore_ascii_case("END") {
         time.push_str(";RELATED=END");
     }
-    let numbered = (2..100).map(|number| format!("{time}#{number}"));
-    let key = std::iter::once(time.clone()).chain(numbered).find_map(|key| draft.item("reminders", &key, &time));
+    let key = draft.numbered("reminders", &time, "#", &time);
     let action = alarm.property(&Property::Action).map(value_text).unwrap_or_default();
     let is_whole = alarm.entries.iter().all(|entry| matches!(entry.name, Property::Trigger | Property::Action));
     if let Some(key) = &key {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest, Sha256};
 
-use super::text::{cut, one_line};
+use super::text::{cut, one_line, plain_breaks};
 use super::{Imported, Outcome};
 use crate::id::to_hex;
 use crate::limits::{
@@ -29,6 +29,8 @@ pub(super) struct Draft {
     bytes: usize,
     entries_bytes: usize,
     items: BTreeMap<&'static str, BTreeSet<String>>,
+    /// How often a name was given out, so that numbering many costs no search.
+    names: BTreeMap<(&'static str, String), usize>,
     /// What did not fit, by field.
     truncated: BTreeMap<String, String>,
     /// Entries that did not fit, by field.
@@ -44,6 +46,7 @@ impl Draft {
             bytes: 0,
             entries_bytes: 0,
             items: BTreeMap::new(),
+            names: BTreeMap::new(),
             truncated: BTreeMap::new(),
             left_out: BTreeMap::new(),
         }
@@ -73,11 +76,11 @@ impl Draft {
 
     /// Adds to the notes, after an empty line where there are some.
     pub(super) fn note(&mut self, text: &str) {
-        let text = text.trim_end();
+        let text = plain_breaks(text);
         if !self.notes.is_empty() && !text.is_empty() {
             self.notes.push_str("\n\n");
         }
-        self.notes.push_str(text);
+        self.notes.push_str(&text);
     }
 
     /// Adds an item to a field of several. Answers its key, by which members are set; none where it is already there, has
@@ -119,16 +122,23 @@ impl Draft {
         self.put_member(field, key, member, value);
     }
 
+    /// Adds an item whose name others may have, too: `work`, `work 2`, with `separator` before the number; `1`, `2` for an empty
+    /// name.
+    pub(super) fn numbered(&mut self, field: &'static str, name: &str, separator: &str, value: &str) -> Option<String> {
+        // A name may look like another one with its number; so far no file has been seen in which any does.
+        const TRIES_MAX: usize = 4;
+        (0..TRIES_MAX).find_map(|_| {
+            let count = self.names.entry((field, name.to_owned())).or_default();
+            *count += 1;
+            let key =
+                if *count == 1 && !name.is_empty() { name.to_owned() } else { format!("{name}{separator}{count}") };
+            self.item(field, &key, value)
+        })
+    }
+
     /// Keeps what Regard has no field for. Repeated names get a number: `X-FOO`, `X-FOO#2`.
     pub(super) fn unknown(&mut self, name: &str, text: &str) {
-        let name = one_line(name).into_owned();
-        let taken = |items: &BTreeMap<&'static str, BTreeSet<String>>, key: &str| {
-            items.get("unknown").is_some_and(|items| items.contains(&bounded_key(key)))
-        };
-        let numbered = (2..=ENTRIES_MAX).map(|number| format!("{name}#{number}"));
-        if let Some(key) = std::iter::once(name.clone()).chain(numbered).find(|key| !taken(&self.items, key)) {
-            self.item("unknown", &key, text);
-        }
+        self.numbered("unknown", &one_line(name), "#", text);
     }
 
     /// The record. A record without any field is one all the same: that the thing is there is what is known of it.
@@ -188,7 +198,7 @@ impl Draft {
 
 /// The SHA-256 of canonical content, for things without an id of their own. Part of the format: if it changes, what was
 /// imported before and is imported again becomes a second record.
-pub(super) fn content_identity(kind: Kind, parts: &[&str]) -> Identity {
+pub(super) fn content_identity<'a>(kind: Kind, parts: impl IntoIterator<Item = &'a str>) -> Identity {
     let mut hasher = Sha256::new();
     hasher.update(b"regard content 1");
     hasher.update([kind.number()]);

@@ -1,11 +1,11 @@
 //! One message as an email record.
 
-use mail_parser::{Addr, Address, DateTime, HeaderName, HeaderValue, Message, MessageParser};
+use mail_parser::{Addr, Address, DateTime, HeaderName, HeaderValue, Message};
 
 use super::draft::{Draft, content_identity};
 use super::format::is_of_mail;
 use super::text::one_line;
-use super::{Outcome, Skipped, part};
+use super::{Outcome, Skipped, part, structure};
 use crate::limits::IMPORT_ITEM_BYTES_MAX;
 use crate::record::Kind;
 use crate::record::document::guarded;
@@ -19,21 +19,23 @@ pub fn message(bytes: &[u8]) -> Outcome {
         let said = format!("it has {} bytes, and at most {IMPORT_ITEM_BYTES_MAX} are read", bytes.len());
         return Outcome::Skipped(Skipped::new(what, said));
     }
-    let bytes = without_separator(bytes);
+    // Lines of white space before the headers would end them.
+    let bytes = without_separator(bytes.trim_ascii_start());
     if bytes.trim_ascii().is_empty() {
         return Outcome::Skipped(Skipped::new(what, "it is empty"));
     }
     let read = guarded(|| {
-        let message = MessageParser::default().parse(bytes)?;
-        let outcome = message.headers().iter().any(|header| is_of_mail(&header.name)).then(|| email(&message));
-        part::dismantle(message);
-        outcome
+        structure::with_parts(bytes, |message| {
+            message.headers().iter().any(|header| is_of_mail(&header.name)).then(|| email(message))
+        })
     });
-    match read {
-        Ok(Some(outcome)) => outcome,
-        Ok(None) => Outcome::Skipped(Skipped::new(what, "it has no header of an e-mail")),
-        Err(panic) => Outcome::Skipped(Skipped::new(what, format!("it cannot be read ({panic})"))),
-    }
+    let reason = match read {
+        Ok(Ok(Some(Some(outcome)))) => return outcome,
+        Ok(Ok(_)) => "it has no header of an e-mail".into(),
+        Ok(Err(reason)) => reason,
+        Err(panic) => format!("it cannot be read ({panic})"),
+    };
+    Outcome::Skipped(Skipped::new(what, reason))
 }
 
 fn without_separator(bytes: &[u8]) -> &[u8] {
@@ -65,15 +67,20 @@ fn email(message: &Message<'_>) -> Outcome {
     draft.block("references", &ids(message, HeaderName::References).join(" "));
     let body = part::text_body(message);
     draft.block("body", &body);
-    part::attachments(message, &mut draft);
-    draft.block_in_the_rest("body_html", &part::html_body(message));
+    let attached = part::attachments(message, &mut draft);
+    let html = part::html_body(message);
+    draft.block_in_the_rest("body_html", &html);
 
-    let date = sent.map(|sent| sent.in_utc).unwrap_or_default();
     let from = first(message, HeaderName::From).and_then(HeaderValue::as_address).and_then(Address::first);
-    let from = from.and_then(|from| from.address.as_deref()).unwrap_or_default().trim().to_lowercase();
+    let from = from.and_then(|from| from.address.as_deref().or(from.name.as_deref())).unwrap_or_default();
+    let from = one_line(from).to_lowercase();
+    let date = sent.map(|sent| sent.in_utc).unwrap_or_default();
     let message_id = one_line(&message_id).into_owned();
     draft.finish(if message_id.is_empty() {
-        content_identity(Kind::Email, &[&from, &addresses[TO], &date, &one_line(subject), &body])
+        // An invitation may have no text at all, so what is attached belongs to the content.
+        let html = if body.is_empty() { html.as_str() } else { "" };
+        let parts = [&from, addresses[TO].as_str(), &date, &one_line(subject), &body, html];
+        content_identity(Kind::Email, parts.into_iter().chain(attached.iter().map(String::as_str)))
     } else {
         Identity::Message { message_id, from, date }
     })

@@ -30,6 +30,7 @@ mod mail;
 mod mailbox;
 mod moment;
 mod part;
+mod structure;
 mod text;
 
 #[cfg(test)]

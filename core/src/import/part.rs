@@ -3,22 +3,23 @@
 use std::borrow::Cow;
 
 use mail_parser::decoders::base64::base64_decode;
+use mail_parser::decoders::charsets::map::charset_decoder;
 use mail_parser::decoders::html::html_to_text;
 use mail_parser::decoders::quoted_printable::quoted_printable_decode;
-use mail_parser::{Encoding, Message, MessagePart, MimeHeaders, PartType};
+use mail_parser::{Message, MessagePart, MimeHeaders, PartType};
 use sha2::{Digest, Sha256};
 
 use super::draft::Draft;
+use super::structure::{encoding, media_type};
 use super::text::{one_line, plain_breaks};
 use crate::id::to_hex;
-use crate::limits::ENTRIES_MAX;
 use crate::record::Scalar;
 
 /// The text of a message: its text parts one after the other, HTML without a text form turned into text.
 pub(super) fn text_body(message: &Message<'_>) -> String {
     let texts = message.text_bodies().filter_map(|part| match &part.body {
-        PartType::Text(text) => Some(plain_breaks(text)),
-        PartType::Html(html) => Some(plain_breaks(&html_to_text(html))),
+        PartType::Text(_) => Some(plain_breaks(&text(message, part))),
+        PartType::Html(_) => Some(plain_breaks(&html_to_text(&text(message, part)))),
         _ => None,
     });
     texts.filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n\n")
@@ -27,67 +28,60 @@ pub(super) fn text_body(message: &Message<'_>) -> String {
 /// The HTML of a message; empty where it has none.
 pub(super) fn html_body(message: &Message<'_>) -> String {
     let texts = message.html_bodies().filter_map(|part| match &part.body {
-        PartType::Html(html) => Some(plain_breaks(html)),
+        PartType::Html(_) => Some(plain_breaks(&text(message, part))),
         _ => None,
     });
     texts.filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n")
 }
 
-/// Lists the attached files, by their place.
-pub(super) fn attachments(message: &Message<'_>, draft: &mut Draft) {
+/// Lists the attached files, by their place. Answers what tells them from others, in the same order: digests in which the
+/// breaks of text do not count.
+pub(super) fn attachments(message: &Message<'_>, draft: &mut Draft) -> Vec<String> {
+    let mut known_by = Vec::new();
     for (place, part) in (1..).zip(message.attachments()) {
+        let place: usize = place;
         let name = one_line(part.attachment_name().unwrap_or_default());
         let key = place.to_string();
         let value = if name.is_empty() { &key } else { name.as_ref() };
-        if place > ENTRIES_MAX || draft.item("attachments", &key, value).is_none() {
+        if draft.item("attachments", &key, value).is_none() {
             // Digests of thousands of parts that are not kept would cost time and tell nothing.
-            draft.unknown("truncated attachments", &format!("the ones from {place} on did not fit"));
-            return;
+            draft.unknown("truncated attachments", &format!("those from {place} on are not kept"));
+            break;
         }
         let content = content(message, part);
+        let digest = to_hex(&Sha256::digest(&content));
         draft.member("attachments", &key, "name", &name);
         draft.member("attachments", &key, "type", &media_type(part));
         let size = i64::try_from(content.len()).unwrap_or(i64::MAX);
         draft.member_value("attachments", &key, "size", Scalar::Whole(size));
-        draft.member("attachments", &key, "sha256", &to_hex(&Sha256::digest(&content)));
+        draft.member("attachments", &key, "sha256", &digest);
+        known_by.push(match &part.body {
+            PartType::Binary(_) | PartType::InlineBinary(_) => digest,
+            _ => to_hex(&Sha256::digest(plain_breaks(&String::from_utf8_lossy(&content)))),
+        });
     }
+    known_by
 }
 
-/// Takes a message apart. The parser nests messages within messages as deep as the sender likes without recursion; dropping
-/// such a chain recurses, and a stack that overflows cannot be caught.
-pub(super) fn dismantle(message: Message<'_>) {
-    let mut messages = vec![message];
-    while let Some(message) = messages.pop() {
-        messages.extend(message.parts.into_iter().filter_map(|part| match part.body {
-            PartType::Message(inner) => Some(inner),
-            _ => None,
-        }));
-    }
-}
-
-fn media_type(part: &MessagePart<'_>) -> String {
-    match (part.content_type(), &part.body) {
-        (Some(found), _) => match found.subtype() {
-            Some(subtype) => format!("{}/{subtype}", found.ctype()).to_ascii_lowercase(),
-            None => found.ctype().to_ascii_lowercase(),
-        },
-        (None, PartType::Message(_)) => "message/rfc822".into(),
-        (None, PartType::Text(_)) => "text/plain".into(),
-        (None, _) => "application/octet-stream".into(),
-    }
-}
-
-/// The bytes of the file that was attached. The parser keeps text in UTF-8 and messages parsed, so theirs are decoded anew.
-fn content<'a>(message: &'a Message<'_>, part: &'a MessagePart<'_>) -> Cow<'a, [u8]> {
-    if let PartType::Binary(bytes) | PartType::InlineBinary(bytes) = &part.body {
-        return Cow::Borrowed(bytes);
-    }
+/// The bytes of a part, decoded. What cannot be decoded is kept as it stands.
+fn content<'a>(message: &'a Message<'_>, part: &MessagePart<'_>) -> Cow<'a, [u8]> {
     let range = part.offset_body as usize..part.offset_end as usize;
     let raw = message.raw_message.get(range).unwrap_or_default();
-    match part.encoding {
-        Encoding::None => None,
-        Encoding::QuotedPrintable => quoted_printable_decode(raw),
-        Encoding::Base64 => base64_decode(raw),
+    let decoded = match encoding(part).as_str() {
+        "base64" => base64_decode(raw),
+        "quoted-printable" => quoted_printable_decode(raw),
+        _ => None,
+    };
+    decoded.map_or(Cow::Borrowed(raw), Cow::Owned)
+}
+
+/// The text of a part in the character set that it names; where it names none that is known, in UTF-8.
+fn text<'a>(message: &'a Message<'_>, part: &MessagePart<'_>) -> Cow<'a, str> {
+    let content = content(message, part);
+    let charset = part.content_type().and_then(|found| found.attribute("charset"));
+    match (charset.and_then(|charset| charset_decoder(charset.as_bytes())), content) {
+        (Some(decode), content) => Cow::Owned(decode(&content)),
+        (None, Cow::Borrowed(bytes)) => String::from_utf8_lossy(bytes),
+        (None, Cow::Owned(bytes)) => Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()),
     }
-    .map_or(Cow::Borrowed(raw), Cow::Owned)
 }

@@ -29,9 +29,15 @@ pub(super) fn cut(text: &str, bytes_max: usize) -> &str {
     &text[..end]
 }
 
-/// The text of a card or a calendar. Where it is not UTF-8 the first character set that it declares is tried; without one
-/// it is read as Windows-1252, in which no byte is lost.
+/// The text of a card or a calendar, as [`read_bytes`] answers it, with the breaks of old Macs made readable for the parsers.
 pub(super) fn decode(bytes: &[u8]) -> Cow<'_, str> {
+    let text = read_bytes(bytes);
+    if text.contains('\r') && !text.contains('\n') { Cow::Owned(text.replace('\r', "\n")) } else { text }
+}
+
+/// The text of bytes in any character set. Where it is not UTF-8 the first character set that it declares is tried; without one
+/// it is read as Windows-1252, in which no byte is lost.
+fn read_bytes(bytes: &[u8]) -> Cow<'_, str> {
     if let [0xff, 0xfe, ..] | [0xfe, 0xff, ..] = bytes
         && let Some(utf16) = charset_decoder(b"utf-16")
     {
@@ -82,5 +88,7 @@ mod tests {
         check(b"N;CHARSET=SHIFT_JIS:\x83n", "N;CHARSET=SHIFT_JIS:ハ");
         check(b"\xff\xfea\0", "a");
         check(b"CHARSET=\xff", "CHARSET=ÿ");
+        check(b"a\rb", "a\nb");
+        check(b"a\rb\r\n", "a\rb\r\n");
     }
 }
