@@ -33,8 +33,12 @@ fn the_import_finds_what_other_parsers_find() {
     let distinct: Map<String, Value> = distinct.iter().map(|(kind, ids)| ((*kind).into(), ids.len().into())).collect();
     ours.insert(DISTINCT.into(), distinct.into());
 
-    let mut theirs: BTreeMap<String, Value> =
-        golden["files"].as_object().expect("files").iter().map(|(name, counts)| (name.clone(), counts.clone())).collect();
+    let mut theirs: BTreeMap<String, Value> = golden["files"]
+        .as_object()
+        .expect("files")
+        .iter()
+        .map(|(name, counts)| (name.clone(), counts.clone()))
+        .collect();
     theirs.insert(DISTINCT.into(), golden["distinct"].clone());
     let names: BTreeSet<_> = theirs.keys().chain(ours.keys()).collect();
     let found: Vec<Value> = names

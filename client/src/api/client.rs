@@ -108,7 +108,8 @@ impl Client {
     ) -> Result<T, Problem> {
         let response = self.request(method, path, body).await?;
         let is_success = response.status().is_success();
-        let bytes = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await.map_err(|e| broken(&e))?.to_bytes();
+        let bytes =
+            Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await.map_err(|e| broken(&e))?.to_bytes();
         if is_success {
             return serde_json::from_slice(&bytes).map_err(|error| broken(&error));
         }
@@ -207,5 +208,6 @@ fn broken(error: &dyn std::fmt::Display) -> Problem {
 
 fn no_socket(folder: &Path, error: &std::io::Error) -> Problem {
     let message = format!("the socket in {} cannot be used: {error}", folder.display());
-    Problem::new(ProblemCode::Failed, message).hint("Choose a folder with a shorter path, or one of your own, with --store.")
+    Problem::new(ProblemCode::Failed, message)
+        .hint("Choose a folder with a shorter path, or one of your own, with --store.")
 }

@@ -123,7 +123,7 @@ impl Names {
             let mut reached = visibility::reached(device, save.author, save.place.as_ref(), receipt);
             if device == self.own.device && reached == visibility::Reached::NotYet {
                 // What this device shows, it has; the relay needs not say so.
-                reached = visibility::Reached::Applied { at: save.place.map_or(save.saved_at, |place| place.at) };
+                reached = visibility::Reached::Applied { at: save.applied_at };
             }
             Ok(ReachView { device, name: self.device(device), reached })
         });

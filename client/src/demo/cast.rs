@@ -74,7 +74,11 @@ impl RelayProcess {
 
     /// Kills it as a power cut would: no goodbye, no chance to write anything.
     pub(super) fn kill(&mut self) -> Result<(), Problem> {
-        self.child.kill().and_then(|()| self.child.wait()).map(drop).map_err(|error| problem(format!("kill -9 failed: {error}")))
+        self.child
+            .kill()
+            .and_then(|()| self.child.wait())
+            .map(drop)
+            .map_err(|error| problem(format!("kill -9 failed: {error}")))
     }
 }
 
@@ -115,8 +119,9 @@ impl Person {
         command.arg("--store").arg(&self.folder).arg("--json").args(arguments).stdin(Stdio::null());
         let output = command.output().map_err(|error| problem(format!("a command could not be run: {error}")))?;
         if output.status.success() {
-            return serde_json::from_slice(&output.stdout)
-                .map_err(|error| problem(format!("`regard {}` of {} said no JSON: {error}", arguments.join(" "), self.name)));
+            return serde_json::from_slice(&output.stdout).map_err(|error| {
+                problem(format!("`regard {}` of {} said no JSON: {error}", arguments.join(" "), self.name))
+            });
         }
         let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
         Err(problem(format!("`regard {}` of {} failed: {said}", arguments.join(" "), self.name)))
@@ -164,7 +169,8 @@ pub(super) fn problem(message: impl Into<String>) -> Problem {
 }
 
 fn program() -> Result<Command, Problem> {
-    let path = std::env::current_exe().map_err(|error| problem(format!("this program does not find itself: {error}")))?;
+    let path =
+        std::env::current_exe().map_err(|error| problem(format!("this program does not find itself: {error}")))?;
     let mut command = Command::new(path);
     // The story's processes say what the story asks for, whatever is set around it.
     command.env_remove("REGARD_STORE").env("RUST_LOG", "off");

@@ -19,8 +19,8 @@ pub(super) struct Promised {
 
 /// The changes of a record, from `regard inspect doc --json`.
 pub(super) fn promised(report: &Value) -> Result<Vec<Promised>, Problem> {
-    let report: regard_core::inspect::DocumentReport =
-        serde_json::from_value(report.clone()).map_err(|error| problem(format!("`inspect doc` is not understood: {error}")))?;
+    let report: regard_core::inspect::DocumentReport = serde_json::from_value(report.clone())
+        .map_err(|error| problem(format!("`inspect doc` is not understood: {error}")))?;
     Ok(report.changes.iter().map(|change| Promised { document: report.id, change: change.hash }).collect())
 }
 
@@ -45,7 +45,10 @@ pub(super) fn check_stores(ana: &Path, ben: &Path, promised: &[Promised]) -> Res
         for store in [&ana, &ben] {
             if !store.document(promise.document)?.has(promise.change) {
                 let folder = store.folder().display();
-                return Err(problem(format!("change {} of record {} is lost in {folder}", promise.change, promise.document)));
+                return Err(problem(format!(
+                    "change {} of record {} is lost in {folder}",
+                    promise.change, promise.document
+                )));
             }
         }
     }

@@ -120,7 +120,8 @@ impl<'a> Story<'a> {
         let imported = self.ana.does(&arguments)?;
         let summary = &imported["summary"];
         let created = words(&summary["created"]);
-        self.teller.tell(format!("Imported: {created} from {} files; {} skipped.", summary["files"], summary["skipped"]));
+        self.teller
+            .tell(format!("Imported: {created} from {} files; {} skipped.", summary["files"], summary["skipped"]));
         for skipped in imported["skipped"].as_array().into_iter().flatten().take(3) {
             self.teller.tell(format!("  Skipped {}: {}", text(&skipped["file"]), text(&skipped["reason"])));
         }
@@ -128,7 +129,8 @@ impl<'a> Story<'a> {
         claim(again["summary"]["created"] == json!({}), "importing again makes nothing new", &again)?;
         self.teller.holds("Importing the same again changes nothing.");
         let records = self.ana.does(&["status"])?["records"].clone();
-        self.ben.sees("all records are there", &["status"], |status| status["records"] == records && is_settled(status))?;
+        self.ben
+            .sees("all records are there", &["status"], |status| status["records"] == records && is_settled(status))?;
         self.teller.holds(format!("Ben has them all: {}.", words(&records)));
         Ok(())
     }
@@ -136,8 +138,13 @@ impl<'a> Story<'a> {
     fn prepare(&mut self) -> Result<Props, Problem> {
         let add = |arguments: &[&str]| self.ana.does(arguments).map(|answer| text(&answer["record"]["id"]));
         let contact = add(&[
-            "add", "contact", "full_name=Carla Nunes", "company=Porto Ceramics", "emails+=carla@porto-ceramics.example",
-            "job_title=Buyer", "notes=Met at the fair.",
+            "add",
+            "contact",
+            "full_name=Carla Nunes",
+            "company=Porto Ceramics",
+            "emails+=carla@porto-ceramics.example",
+            "job_title=Buyer",
+            "notes=Met at the fair.",
         ])?;
         let task = add(&["add", "task", "summary=Send the price list", "due=2026-12-01"])?;
         for id in [&contact, &task] {
@@ -152,10 +159,17 @@ impl<'a> Story<'a> {
         self.ana.does(&["offline"])?;
         self.ben.does(&["offline"])?;
         let Props { contact, task } = props;
-        self.ana.does(&["edit", contact, "job_title=Head of purchasing", "notes=Wants samples by May. Met at the fair."])?;
+        self.ana.does(&[
+            "edit",
+            contact,
+            "job_title=Head of purchasing",
+            "notes=Wants samples by May. Met at the fair.",
+        ])?;
         self.ben.does(&["edit", contact, "job_title=Purchasing manager", "phones+=+351 22 000 1122"])?;
         self.ben.does(&["edit", contact, "notes=Met at the fair. Prefers mail to calls."])?;
-        self.teller.tell("Both edit Carla: each gives her another job title and writes into the same notes; Ben adds a phone.");
+        self.teller.tell(
+            "Both edit Carla: each gives her another job title and writes into the same notes; Ben adds a phone.",
+        );
         self.ana.does(&["delete", task])?;
         self.ben.does(&["edit", task, "percent=50"])?;
         self.teller.tell("Ana deletes the task “Send the price list”, while Ben notes that it is half done.");
@@ -163,13 +177,19 @@ impl<'a> Story<'a> {
         let account = self.ben.does(&["add", "account", "name=Porto Ceramics"])?;
         self.teller.tell("Ana adds a lead, Ben adds an account.");
         let added = [(&self.ana, text(&lead["record"]["id"])), (&self.ben, text(&account["record"]["id"]))];
-        for (person, id) in added.iter().map(|(person, id)| (*person, id)).chain([(&self.ana, contact), (&self.ben, contact), (&self.ana, task), (&self.ben, task)]) {
+        for (person, id) in added.iter().map(|(person, id)| (*person, id)).chain([
+            (&self.ana, contact),
+            (&self.ben, contact),
+            (&self.ana, task),
+            (&self.ben, task),
+        ]) {
             self.promised.extend(claims::promised(&person.does(&["inspect", "doc", id])?)?);
         }
         for (person, count) in [(&self.ana, 3), (&self.ben, 4)] {
             let status = person.does(&["status"])?;
             claim(status["outbox"]["waiting"] == count, "offline saves wait", &status)?;
-            self.teller.holds(format!("{}: {count} saves are durable here and wait; nobody else sees them.", person.name));
+            self.teller
+                .holds(format!("{}: {count} saves are durable here and wait; nobody else sees them.", person.name));
         }
         Ok(())
     }
@@ -194,7 +214,9 @@ impl<'a> Story<'a> {
         self.ben.does(&["online"])?;
         self.ana.does(&["online"])?;
         for person in [&self.ana, &self.ben] {
-            person.sees("everything is sent", &["status"], |status| is_settled(status) && status["outbox"]["waiting"] == 0)?;
+            person.sees("everything is sent", &["status"], |status| {
+                is_settled(status) && status["outbox"]["waiting"] == 0
+            })?;
         }
         let Props { contact, task } = props;
         let shows = |person: &Person, id: &String| person.does(&["show", id]);
@@ -203,7 +225,11 @@ impl<'a> Story<'a> {
         let ben = self.ben.sees("Carla is merged", &["show", contact], merged)?;
         for view in [&ana, &ben] {
             let notes = text(&view["fields"]["notes"]);
-            claim(notes.contains("Wants samples by May.") && notes.contains("Prefers mail to calls."), "both notes stay", view)?;
+            claim(
+                notes.contains("Wants samples by May.") && notes.contains("Prefers mail to calls."),
+                "both notes stay",
+                view,
+            )?;
             claim(view["entries"]["phones"]["+351 22 000 1122"].is_object(), "the phone stays", view)?;
             claim(view["fields"] == ana["fields"], "both see the same", view)?;
         }
@@ -215,13 +241,18 @@ impl<'a> Story<'a> {
         let other = &conflict["others"][0];
         self.teller.holds(format!(
             "Her job title was in conflict: both see “{}” by {}, and that {} wrote “{}”.",
-            text(&conflict["shown"]["value"]), text(&conflict["shown"]["by"]), text(&other["by"]), text(&other["value"]),
+            text(&conflict["shown"]["value"]),
+            text(&conflict["shown"]["by"]),
+            text(&other["by"]),
+            text(&other["value"]),
         ));
         let undecided = |view: &Value| view["life"] == "undecided";
         self.ana.sees("the task waits for a decision", &["show", task], undecided)?;
         self.ben.sees("the task waits for a decision", &["show", task], undecided)?;
         claim(shows(&self.ana, task)?["fields"]["percent"] == 50, "the edit of a deleted record stays", &json!(null))?;
-        self.teller.holds("The task that one deleted and the other edited is there for both, to be decided; the edit is kept.");
+        self.teller.holds(
+            "The task that one deleted and the other edited is there for both, to be decided; the edit is kept.",
+        );
         Ok(())
     }
 
@@ -229,14 +260,19 @@ impl<'a> Story<'a> {
         self.teller.chapter("6. Who can see what, since when");
         let told = |view: &Value| {
             let saves = view["saves"].as_array().cloned().unwrap_or_default();
-            !saves.is_empty() && saves.iter().all(|save| save["visible"].is_object() && !applied(save).contains("not yet"))
+            !saves.is_empty()
+                && saves.iter().all(|save| save["visible"].is_object() && !applied(save).contains("not yet"))
         };
         for (person, id) in [(&self.ana, &props.contact), (&self.ana, &props.task), (&self.ben, &props.contact)] {
             let view = person.sees("every save is applied everywhere", &["show", id], told)?;
             self.teller.tell(format!("As {} sees “{}”:", person.name, text(&view["title"])));
             for save in view["saves"].as_array().into_iter().flatten() {
                 let (by, at) = (text(&save["by"]), clock(&save["visible"]["at"]));
-                let line = format!("saved by {by}: visible since {at} as number {} of the log; {}", save["visible"]["seq"], applied(save));
+                let line = format!(
+                    "saved by {by}: visible since {at} as number {} of the log; {}",
+                    save["visible"]["seq"],
+                    applied(save)
+                );
                 self.teller.holds(line);
             }
         }
@@ -261,8 +297,14 @@ impl<'a> Story<'a> {
         self.ana.stops()?;
         self.ben.stops()?;
         let compared = claims::check_stores(&self.ana.folder, &self.ben.folder, &self.promised)?;
-        self.teller.holds(format!("{} records with {} changes: the same heads in both stores.", compared.records, compared.changes));
-        self.teller.holds(format!("All {} changes that were made offline are in both histories: nothing is lost.", compared.promised));
+        self.teller.holds(format!(
+            "{} records with {} changes: the same heads in both stores.",
+            compared.records, compared.changes
+        ));
+        self.teller.holds(format!(
+            "All {} changes that were made offline are in both histories: nothing is lost.",
+            compared.promised
+        ));
         Ok(())
     }
 }
@@ -299,7 +341,8 @@ fn applied(save: &Value) -> String {
 
 fn words(counts: &Value) -> String {
     let counts = counts.as_object().into_iter().flatten().filter(|(_, count)| **count != 0);
-    let counts: Vec<_> = counts.map(|(kind, count)| format!("{count} {kind}{}", if *count == 1 { "" } else { "s" })).collect();
+    let counts: Vec<_> =
+        counts.map(|(kind, count)| format!("{count} {kind}{}", if *count == 1 { "" } else { "s" })).collect();
     if counts.is_empty() { "nothing".into() } else { counts.join(", ") }
 }
 

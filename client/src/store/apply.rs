@@ -143,6 +143,7 @@ impl Arrival<'_> {
             saved_at: unit.saved_at,
             rows,
             visible: Some(visible),
+            applied_at: self.now,
         };
         note_save(writer, &save).map(drop)
     }

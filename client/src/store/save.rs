@@ -137,7 +137,7 @@ impl Store {
         rows.sort_unstable();
         rows.dedup();
         let (author, scope) = (Some(self.identity().device), Scope::Records);
-        let save = SaveRow { unit, scope, author, carrier: None, saved_at: at, rows, visible: None };
+        let save = SaveRow { unit, scope, author, carrier: None, saved_at: at, rows, visible: None, applied_at: at };
         let save = note_save(writer, &save)?;
         queue(writer, scope, &OutboxRow { unit, author, saved_at: at, changes, save: Some(save), refused: None })
     }

@@ -113,6 +113,9 @@ pub(super) struct SaveRow {
     pub(super) rows: Vec<Row>,
     #[n(6)]
     pub(super) visible: Option<VisibleRow>,
+    /// When it became durable on this device, by this device's clock.
+    #[n(7)]
+    pub(super) applied_at: Timestamp,
 }
 
 /// Since when a save is visible.

@@ -29,6 +29,8 @@ pub struct SaveState {
     pub scope: Scope,
     /// Its place in the log; `None` while the relay has not accepted it.
     pub place: Option<Place>,
+    /// When it became durable on this device, by this device's clock.
+    pub applied_at: Timestamp,
 }
 
 /// Another device, as the relay last told.
@@ -204,8 +206,8 @@ impl Store {
 
 fn save_state(save: SaveRow) -> SaveState {
     let place = save.visible.map(|visible| Place { epoch: visible.epoch, seq: visible.seq, at: visible.at });
-    let SaveRow { unit, author, carrier, saved_at, scope, .. } = save;
-    SaveState { unit, author, carrier, saved_at, scope, place }
+    let SaveRow { unit, author, carrier, saved_at, scope, applied_at, .. } = save;
+    SaveState { unit, author, carrier, saved_at, scope, place, applied_at }
 }
 
 /// Receipts grow with every report; the oldest say least, because whoever asks about an old save is answered by any later one.

@@ -14,10 +14,6 @@ impl<'a> Bytes<'a> {
         self.rest.is_empty()
     }
 
-    pub(super) fn rest(self) -> &'a [u8] {
-        self.rest
-    }
-
     pub(super) fn take(&mut self, length: usize, what: &str) -> Result<&'a [u8], Refusal> {
         let (taken, rest) = self.rest.split_at_checked(length).ok_or_else(|| truncated(what))?;
         self.rest = rest;

@@ -8,7 +8,7 @@
 //! - [`assignment`]: `field=value`, as people type it.
 
 pub mod assignment;
-pub mod document;
+pub(crate) mod document;
 pub mod edit;
 pub mod genesis;
 pub mod identity;

@@ -19,7 +19,8 @@ pub(crate) struct Import {
 impl Import {
     pub(crate) async fn run(self, context: &Context<'_>) -> Result<(), Failure> {
         let absolute = |path: PathBuf| {
-            std::path::absolute(&path).map_err(|error| Failure::invalid(format!("{} cannot be used: {error}", path.display())))
+            std::path::absolute(&path)
+                .map_err(|error| Failure::invalid(format!("{} cannot be used: {error}", path.display())))
         };
         let paths = self.paths.into_iter().map(absolute).collect::<Result<_, _>>()?;
         let mut client = context.client().await?;

@@ -42,7 +42,9 @@ impl Init {
         Store::create(&context.folder, identity)?;
         let name = self.name;
         context.output.answer(&answer, |answer| format!("The workspace “{name}” is in {}", answer.folder))?;
-        context.output.hint("`regard add contact full_name=…` or `regard import FILES…` fill it, `regard up` brings it online.");
+        context
+            .output
+            .hint("`regard add contact full_name=…` or `regard import FILES…` fill it, `regard up` brings it online.");
         Ok(())
     }
 }

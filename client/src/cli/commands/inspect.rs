@@ -63,7 +63,13 @@ fn change_line(change: &ChangeReport) -> String {
     };
     let time = change.time.map(|time| format!(" {time}")).unwrap_or_default();
     let after = if deps.is_empty() { String::new() } else { format!(" after {}", deps.join(", ")) };
-    format!("  {BOLD}{}{BOLD:#} {origin}{time}, {} ops from {}, {} bytes{DIM}{after}{DIM:#}", short(&change.hash.to_string()), change.ops, change.start_op, change.bytes)
+    format!(
+        "  {BOLD}{}{BOLD:#} {origin}{time}, {} ops from {}, {} bytes{DIM}{after}{DIM:#}",
+        short(&change.hash.to_string()),
+        change.ops,
+        change.start_op,
+        change.bytes
+    )
 }
 
 fn value_line(value: &ValueReport) -> String {

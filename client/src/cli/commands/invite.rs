@@ -25,7 +25,10 @@ impl Invite {
         let answer: InviteAnswer = client.call(Method::POST, "/v1/invitations", Some(&request)).await?;
         client.close().await;
         context.output.answer(&answer, |answer| answer.link.clone())?;
-        context.output.note(format!("Good for one use until {}. On the other device: regard join 'LINK'", ago(answer.expires_at)));
+        context.output.note(format!(
+            "Good for one use until {}. On the other device: regard join 'LINK'",
+            ago(answer.expires_at)
+        ));
         Ok(())
     }
 }

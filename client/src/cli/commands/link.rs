@@ -24,7 +24,10 @@ impl Sync {
         client.close().await;
         context.output.answer(&answer, |_| "Everything is sent, and everything is here.".into())?;
         if answer.outbox.refused > 0 {
-            context.output.warning(format!("The relay refused {} of your saves; `regard status` says more.", answer.outbox.refused));
+            context.output.warning(format!(
+                "The relay refused {} of your saves; `regard status` says more.",
+                answer.outbox.refused
+            ));
         }
         Ok(())
     }

@@ -1,5 +1,5 @@
 use comfy_table::presets::NOTHING;
-use comfy_table::{ContentArrangement, Table};
+use comfy_table::{ContentArrangement, Row, Table};
 use regard_core::record::{Kind, Life};
 
 use super::super::Context;
@@ -36,7 +36,8 @@ impl List {
         query.push(("deleted", self.deleted.to_string()));
         query.extend(self.kind.map(|kind| ("kind", kind.to_string())));
         query.extend(self.text.map(|text| ("text", text)));
-        let path = format!("/v1/records?{}", form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish());
+        let path =
+            format!("/v1/records?{}", form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish());
         let list: RecordList = client.call(Method::GET, &path, super::NOTHING).await?;
         if list.records.is_empty() {
             context.output.note("No records match.");
@@ -55,12 +56,14 @@ impl List {
 
 fn table(records: &[RecordLine]) -> String {
     let mut table = Table::new();
-    table.load_preset(NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(["ID", "KIND", "TITLE", "DETAIL", "DATE", ""]);
     for record in records {
         let date = record.moment.clone().unwrap_or_default();
         let (kind, title, detail) = (record.kind.to_string(), record.title.clone(), record.detail.clone());
-        table.add_row([id(record), kind, title, detail, date, marks(record)]);
+        let mut row = Row::from([id(record), kind, title, detail, date, marks(record)]);
+        row.max_height(1);
+        table.add_row(row);
     }
     table.to_string()
 }

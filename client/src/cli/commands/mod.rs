@@ -56,7 +56,8 @@ fn tell_save(output: &Output, answer: &SaveAnswer) -> Result<(), Failure> {
 
 /// An id goes into a path; only what ids are made of may.
 fn path_of(key: &str) -> Result<String, Failure> {
-    let is_plain = !key.is_empty() && key.len() <= 64 && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b':');
+    let is_plain =
+        !key.is_empty() && key.len() <= 64 && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b':');
     if is_plain {
         return Ok(format!("/v1/records/{key}"));
     }

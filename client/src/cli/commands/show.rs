@@ -26,7 +26,9 @@ impl Show {
         if view.line.life == Life::Undecided {
             let id = &view.line.prefix;
             context.output.warning("The record was deleted while somebody else edited it.");
-            context.output.hint(format!("`regard undelete {id}` keeps it, `regard delete {id}` deletes it for good measure."));
+            context
+                .output
+                .hint(format!("`regard undelete {id}` keeps it, `regard delete {id}` deletes it for good measure."));
         }
         client.close().await;
         Ok(())
@@ -45,9 +47,13 @@ fn people(view: &RecordView) -> String {
     }
     for (name, items) in view.entries.iter().filter(|(name, _)| *name != "tracking") {
         for (item, members) in items {
-            let known = members.iter().filter(|(member, _)| *member != "value").map(|(member, value)| format!("{member} {value}"));
+            let known = members
+                .iter()
+                .filter(|(member, _)| *member != "value")
+                .map(|(member, value)| format!("{member} {value}"));
             let known = known.collect::<Vec<_>>().join(", ");
-            let _ = writeln!(text, "  {name:<15} {item}{}", if known.is_empty() { known } else { format!(" ({known})") });
+            let _ =
+                writeln!(text, "  {name:<15} {item}{}", if known.is_empty() { known } else { format!(" ({known})") });
         }
     }
     for conflict in &view.conflicts_at {

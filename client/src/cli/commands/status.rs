@@ -37,14 +37,16 @@ fn people(status: &StatusView, runs: bool) -> String {
         let _ = writeln!(text, "{WARN}The relay refused {} saves; they are kept here.{WARN:#}", status.outbox.refused);
     }
     let records = status.records.iter().filter(|(_, count)| **count > 0);
-    let records: Vec<_> = records.map(|(kind, count)| format!("{count} {kind}{}", if *count == 1 { "" } else { "s" })).collect();
+    let records: Vec<_> =
+        records.map(|(kind, count)| format!("{count} {kind}{}", if *count == 1 { "" } else { "s" })).collect();
     let _ = writeln!(text, "Records: {}", if records.is_empty() { "none".into() } else { records.join(", ") });
     for device in &status.devices {
         let since = device.since.map(|since| format!(" since {}", ago(since))).unwrap_or_default();
         let _ = writeln!(text, "  {} is {}{since}", device.name, if device.online { "online" } else { "offline" });
     }
     for change in &status.set_aside {
-        let _ = writeln!(text, "{WARN}Set aside:{WARN:#} a change of record {}: {}", change.document, change.reason.detail);
+        let _ =
+            writeln!(text, "{WARN}Set aside:{WARN:#} a change of record {}: {}", change.document, change.reason.detail);
     }
     text
 }
@@ -58,7 +60,11 @@ fn connection(status: &StatusView, runs: bool) -> String {
         None => return "No relay is set: everything stays on this machine. `regard up` runs one.".into(),
     };
     match text("state") {
-        "live" => format!("Online with {relay} since {}{}", since(), if status.settled { ", all current" } else { ", catching up" }),
+        "live" => format!(
+            "Online with {relay} since {}{}",
+            since(),
+            if status.settled { ", all current" } else { ", catching up" }
+        ),
         "connecting" => format!("Connecting to {relay}"),
         "waiting" => {
             let reason = status.link["reason"]["detail"].as_str().unwrap_or("it is not known why");

@@ -34,7 +34,9 @@ impl Up {
     pub(crate) async fn run(self, context: &Context<'_>) -> Result<(), Failure> {
         let mut client = context.client().await?;
         let Some(workspace) = client.workspace().cloned() else {
-            return Err(Failure::new("`regard up` runs already on this store").hint("`regard status` says how it stands."));
+            return Err(
+                Failure::new("`regard up` runs already on this store").hint("`regard status` says how it stands.")
+            );
         };
         client.serve()?;
         let embedded = self.start_relay(&workspace.store).await?;
@@ -69,13 +71,18 @@ impl Up {
         let address = format!("http://{}", listener.local_addr()?);
         let founding = if known.is_none() {
             let identity = store.identity();
-            Some(relay.create_workspace(identity.workspace, &identity.workspace_name).map_err(|error| relay_failed(&error))?)
+            Some(
+                relay
+                    .create_workspace(identity.workspace, &identity.workspace_name)
+                    .map_err(|error| relay_failed(&error))?,
+            )
         } else {
             None
         };
         let (stop, stopped) = oneshot::channel::<()>();
         let shutdown = async move { drop(stopped.await) };
-        let serving = tokio::spawn(async move { relay.serve(listener, shutdown).await.map_err(|error| relay_failed(&error)) });
+        let serving =
+            tokio::spawn(async move { relay.serve(listener, shutdown).await.map_err(|error| relay_failed(&error)) });
         let access = match (known, founding) {
             (Some(known), _) => Some(RelayAccess { address, ..known }),
             (None, Some(secret)) => Some(found(store, address, &secret).await?),
@@ -127,7 +134,8 @@ async fn found(store: &Store, address: String, secret: &Secret) -> Result<RelayA
         member_name: identity.member_name.clone(),
         public_key: to_hex(&identity.public_key()),
     };
-    let joined = relay_http::join(&address, identity.workspace, &request).await.map_err(crate::api::types::Problem::from)?;
+    let joined =
+        relay_http::join(&address, identity.workspace, &request).await.map_err(crate::api::types::Problem::from)?;
     store.keep_directory(&joined.directory)?;
     Ok(RelayAccess { address, token: joined.token, embedded: true })
 }
@@ -152,7 +160,9 @@ fn greet(context: &Context<'_>, client: &Client, relay: Option<&RelayAccess>, of
         context.output.note("You are offline by choice: `regard online` ends that.");
     }
     context.output.note("To add a device or a person:  regard invite     and there:  regard join 'LINK'");
-    context.output.note("To go on, in another window:  regard import FILES…   regard list   regard watch   regard status");
+    context
+        .output
+        .note("To go on, in another window:  regard import FILES…   regard list   regard watch   regard status");
     Ok(())
 }
 
