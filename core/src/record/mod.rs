@@ -8,11 +8,12 @@
 //! - [`assignment`]: `field=value`, as people type it.
 
 pub mod assignment;
-pub mod document;
+pub(crate) mod document;
 pub mod edit;
 pub mod genesis;
 pub mod identity;
 mod kind;
+mod notes;
 mod projection;
 pub mod read;
 pub mod schema;

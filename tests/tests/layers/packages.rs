@@ -8,20 +8,20 @@ use cargo_metadata::{DependencyKind, MetadataCommand};
 
 /// The workspace's dependencies.
 #[derive(Debug, Default)]
-pub struct Packages {
+pub(crate) struct Packages {
     /// Names of the workspace's own packages.
-    pub own: BTreeSet<String>,
+    pub(crate) own: BTreeSet<String>,
     /// What each package, of the workspace or not, is built from; not what only its tests need.
-    pub normal: BTreeMap<String, BTreeSet<String>>,
+    pub(crate) normal: BTreeMap<String, BTreeSet<String>>,
     /// What the workspace's packages name in their manifests, tests included.
-    pub declared: BTreeMap<String, BTreeSet<String>>,
+    pub(crate) declared: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// Core is pure: it is built from nothing that has sockets, a runtime or a database.
 const NOT_IN_CORE: [&str; 7] = ["tokio", "axum", "hyper", "redb", "mio", "tracing-subscriber", "clap"];
 
 /// What breaks a rule, a line each.
-pub fn check(packages: &Packages) -> Vec<String> {
+pub(crate) fn check(packages: &Packages) -> Vec<String> {
     let mut broken = Vec::new();
     for banned in NOT_IN_CORE {
         if let Some(way) = way(packages, "regard-core", banned) {
@@ -68,7 +68,7 @@ fn way(packages: &Packages, from: &str, to: &str) -> Option<Vec<String>> {
 }
 
 /// Unsafe code is forbidden once, for the workspace, and every package takes part.
-pub fn check_lints(manifests: &[(&str, String)]) -> Vec<String> {
+pub(crate) fn check_lints(manifests: &[(&str, String)]) -> Vec<String> {
     let has = |text: &str, section: &str, line: &str| {
         let mut lines = text.lines().map(str::trim).skip_while(|found| *found != section).skip(1);
         lines.by_ref().take_while(|found| !found.starts_with('[')).any(|found| found == line)
@@ -87,7 +87,7 @@ pub fn check_lints(manifests: &[(&str, String)]) -> Vec<String> {
 }
 
 /// Asks cargo.
-pub fn workspace(root: &Path) -> Packages {
+pub(crate) fn workspace(root: &Path) -> Packages {
     // Only for this machine: otherwise packages of other systems, which nothing here has fetched, would be wanted.
     let options = vec!["--filter-platform".to_owned(), host()];
     let mut command = MetadataCommand::new();

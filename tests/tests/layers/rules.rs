@@ -81,7 +81,7 @@ const UNIX: &[&str] = &[];
 const UNIX_SOCKETS: [&str; 4] = ["UnixListener", "UnixStream", "UnixDatagram", "UnixSocket"];
 
 /// What is wrong with one file: a line a violation, with file, line, and the rule's reason.
-pub fn check(file: &str, source: &str) -> Vec<String> {
+pub(crate) fn check(file: &str, source: &str) -> Vec<String> {
     let below_src = file.split_once("/src/").map_or(file, |(_, below)| below);
     let module = scan::module_of(below_src);
     let mut broken: Vec<String> = Vec::new();

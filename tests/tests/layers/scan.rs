@@ -2,17 +2,17 @@
 
 /// A path as the source names it, `crate`, `self` and `super` resolved to the place in the package.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Named {
+pub(crate) struct Named {
     /// The line, from 1.
-    pub line: usize,
+    pub(crate) line: usize,
     /// Its segments; the first is `crate` or the name of another package.
-    pub path: Vec<String>,
+    pub(crate) path: Vec<String>,
     /// Whether a `!` follows: a macro is called.
-    pub is_macro: bool,
+    pub(crate) is_macro: bool,
 }
 
 /// All paths that `source` names. `module` is where the file stands in its package: `["gate", "chunk"]`.
-pub fn named(module: &[String], source: &str) -> Vec<Named> {
+pub(crate) fn named(module: &[String], source: &str) -> Vec<Named> {
     let tokens = tokens(&blank(source));
     let mut scan = Scan { tokens: &tokens, at: 0, module: module.to_vec(), braces: Vec::new(), found: Vec::new() };
     scan.run();
@@ -20,7 +20,7 @@ pub fn named(module: &[String], source: &str) -> Vec<Named> {
 }
 
 /// Where a file stands in its package.
-pub fn module_of(path_below_src: &str) -> Vec<String> {
+pub(crate) fn module_of(path_below_src: &str) -> Vec<String> {
     let path = path_below_src.trim_end_matches(".rs");
     let path = path.strip_suffix("/mod").unwrap_or(path);
     if matches!(path, "lib" | "main" | "mod") { Vec::new() } else { path.split('/').map(str::to_owned).collect() }
@@ -178,7 +178,7 @@ fn tokens(source: &str) -> Vec<(usize, String)> {
 }
 
 /// The source with comments, strings and characters blanked out, lines kept.
-pub fn blank(source: &str) -> String {
+pub(crate) fn blank(source: &str) -> String {
     let mut out = String::with_capacity(source.len());
     let mut at = 0;
     let mut is_after_word = false;

@@ -6,7 +6,7 @@ const LINES_MAX: usize = 600;
 const MEDIAN_MAX: usize = 200;
 
 /// What is too large, a line each. `files` are paths with their lines.
-pub fn check(files: &[(String, usize)]) -> Vec<String> {
+pub(crate) fn check(files: &[(String, usize)]) -> Vec<String> {
     let too_long = files.iter().filter(|(_, lines)| *lines > LINES_MAX);
     let mut broken: Vec<_> = too_long
         .map(|(path, lines)| format!("{path}:{}: {lines} lines, and at most {LINES_MAX} are allowed", LINES_MAX + 1))
