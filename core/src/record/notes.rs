@@ -18,10 +18,10 @@ impl Document {
     pub(super) fn shown_notes(&self) -> Option<Shown> {
         let name = schema::notes(self.kind());
         let mut shown = self.shown(&ROOT, name)?;
-        if let Some(typed) = self.typed_beside_replacement(name) {
-            if shown.others.iter().chain([&shown.winner]).all(|other| other.value != typed.value) {
-                shown.others.push(typed);
-            }
+        let typed = self.typed_beside_replacement(name);
+        let is_new = |typed: &Alternative| shown.others.iter().chain([&shown.winner]).all(|o| o.value != typed.value);
+        if let Some(typed) = typed.filter(is_new) {
+            shown.others.push(typed);
         }
         Some(shown)
     }

@@ -2,7 +2,7 @@
 //!
 //! JavaScript clients write `Text` on plain assignment, so every string is read in both forms.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use automerge::{ObjId, ObjType, ROOT, ReadDoc, ScalarValue, Value};
 use minicbor::{Decode, Encode};
@@ -186,12 +186,8 @@ impl Document {
         let values = self.automerge.get_all(object, key).unwrap_or_default();
         let mut alternatives = values.into_iter().filter_map(|(value, id)| self.alternative(&value, &id)).rev();
         let winner = alternatives.next()?;
-        let mut others: Vec<Alternative> = Vec::new();
-        for other in alternatives {
-            if other.value != winner.value && others.iter().all(|seen| seen.value != other.value) {
-                others.push(other);
-            }
-        }
+        let mut seen = BTreeSet::from([winner.value.clone()]);
+        let others = alternatives.filter(|other| seen.insert(other.value.clone())).collect();
         Some(Shown { winner, others })
     }
 

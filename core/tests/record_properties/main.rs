@@ -90,17 +90,14 @@ fn edit(
 ) -> Result<(), TestCaseError> {
     let edits: Vec<_> = wishes.iter().map(|wish| wish.edit(&replica.document)).collect();
     let (before, heads) = (raw(&replica.document), replica.document.heads());
-    match replica.edit(&edits) {
-        Some(change) => {
-            let after = raw(&replica.document);
-            model.note(&change, &before, &after);
-            written.insert(change.hash, after);
-            prop_assert_eq!(replica.document.heads(), [change.hash]);
-        }
-        None => {
-            prop_assert_eq!(replica.document.heads(), heads, "edits that change nothing write nothing");
-            prop_assert_eq!(raw(&replica.document), before);
-        }
+    if let Some(change) = replica.edit(&edits) {
+        let after = raw(&replica.document);
+        model.note(&change, &before, &after);
+        written.insert(change.hash, after);
+        prop_assert_eq!(replica.document.heads(), [change.hash]);
+    } else {
+        prop_assert_eq!(replica.document.heads(), heads, "edits that change nothing write nothing");
+        prop_assert_eq!(raw(&replica.document), before);
     }
     // One edit made once more changes nothing. (Of several, the later ones may undo the earlier ones.)
     if let [again] = &edits[..] {

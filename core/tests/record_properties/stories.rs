@@ -157,7 +157,9 @@ fn a_value_that_two_lost_with_is_shown_once() {
         replica.edit(&[set("status", status)]);
     }
     let [first, rest @ ..] = &mut replicas;
-    rest.iter().for_each(|other| first.pull(other));
+    for other in rest.iter() {
+        first.pull(other);
+    }
     let shown = first.document.scalar("status").expect("a status");
     let mut others: Vec<_> = shown.others.iter().map(|other| other.value.to_string()).collect();
     others.push(shown.winner.value.to_string());
