@@ -120,6 +120,24 @@ impl Document {
         entries
     }
 
+    /// Every place that holds something, with its values: fields and notes, items, and what is known of items.
+    #[must_use]
+    pub fn places(&self) -> Vec<(String, Shown)> {
+        let mut places = Vec::new();
+        for field in schema::fields(self.kind()) {
+            match (field.form, self.container(field.name)) {
+                (Form::Entries(_), Some(map)) => {
+                    let keys = self.automerge.keys(&map);
+                    places.extend(keys.filter_map(|key| Some((place(field.name, &key), self.shown(&map, &key)?))));
+                }
+                _ => places.extend(self.scalar(field.name).map(|shown| (field.name.to_owned(), shown))),
+            }
+        }
+        places.extend(self.scalar(schema::DELETED).map(|shown| (schema::DELETED.to_owned(), shown)));
+        places.retain(|(_, shown)| shown.winner.value != Scalar::Text(String::new()) || !shown.others.is_empty());
+        places
+    }
+
     /// Every place with differing concurrent values.
     #[must_use]
     pub fn conflicts(&self) -> Vec<Conflict> {

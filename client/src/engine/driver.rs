@@ -1,0 +1,269 @@
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use regard_core::error::{Cause, Refusal};
+use regard_core::id::UnitId;
+use regard_core::sync::{Effect, Event, Session, Start};
+use regard_core::time::Timestamp;
+use regard_core::wire::{ClientFrame, Peer, Scope};
+use tokio::sync::{broadcast, mpsc, watch};
+use tokio::task::JoinHandle;
+
+use super::socket::{Incoming, Socket};
+use super::{EngineStatus, Notice};
+use crate::store::{Store, StoreError};
+use crate::system::{SystemEntropy, now};
+
+/// Performs what the session says.
+pub(super) struct Driver {
+    store: Arc<Store>,
+    session: Session,
+    commands: mpsc::Receiver<Event>,
+    connection: Connection,
+    wake: Option<Timestamp>,
+    heard_at: Option<Timestamp>,
+    status: watch::Sender<EngineStatus>,
+    notices: broadcast::Sender<Notice>,
+}
+
+enum Connection {
+    None,
+    Opening(JoinHandle<Result<Socket, Refusal>>),
+    Open(Box<Socket>),
+}
+
+impl Driver {
+    pub(super) fn new(
+        store: Arc<Store>,
+        commands: mpsc::Receiver<Event>,
+        notices: broadcast::Sender<Notice>,
+    ) -> Result<(Self, watch::Receiver<EngineStatus>), StoreError> {
+        let cursors = Scope::ALL.into_iter().map(|scope| Ok((scope, store.cursor(scope)?)));
+        let start = Start {
+            instance: store.identity().instance,
+            program: concat!("regard ", env!("CARGO_PKG_VERSION")).to_owned(),
+            cursors: cursors.collect::<Result<_, StoreError>>()?,
+            seed: u64::from_be_bytes(random()),
+        };
+        let session = Session::new(start, now());
+        let first = EngineStatus { link: session.link().clone(), settled: false, heard_at: None };
+        let (status, receiver) = watch::channel(first);
+        let connection = Connection::None;
+        Ok((Self { store, session, commands, connection, wake: None, heard_at: None, status, notices }, receiver))
+    }
+
+    pub(super) async fn run(mut self) {
+        while let Some(event) = self.next_event().await {
+            let mut events = VecDeque::from([event]);
+            while let Some(event) = events.pop_front() {
+                let effects = self.session.handle(event, now());
+                for effect in effects {
+                    events.extend(self.perform(effect).await);
+                }
+            }
+            self.publish();
+        }
+        self.disconnect().await;
+    }
+
+    /// `None` when nobody holds the engine any more.
+    async fn next_event(&mut self) -> Option<Event> {
+        let wake = self.wake.map(|at| at.since(now()));
+        tokio::select! {
+            command = self.commands.recv() => command,
+            () = sleep(wake) => {
+                self.wake = None;
+                Some(Event::Timer)
+            }
+            event = self.connection.next() => {
+                if !matches!(event, Event::Closed { .. }) {
+                    self.heard_at = Some(now());
+                }
+                Some(event)
+            }
+        }
+    }
+
+    fn publish(&self) {
+        let status = EngineStatus {
+            link: self.session.link().clone(),
+            settled: self.session.is_settled(),
+            heard_at: self.heard_at,
+        };
+        self.status.send_if_modified(|current| {
+            let modified = *current != status;
+            *current = status;
+            modified
+        });
+    }
+
+    async fn perform(&mut self, effect: Effect) -> Option<Event> {
+        match effect {
+            Effect::Connect => self.connect().await,
+            Effect::Close => {
+                self.disconnect().await;
+                None
+            }
+            Effect::Send(frame) => self.send(&frame).await,
+            Effect::Wake(at) => {
+                self.wake = Some(at);
+                None
+            }
+            Effect::Announce(link) => {
+                tracing::info!(?link, "connection");
+                self.announce(Notice::link(&link));
+                None
+            }
+            Effect::ReadOutbox { .. }
+            | Effect::Settle { .. }
+            | Effect::Apply { .. }
+            | Effect::Advance { .. }
+            | Effect::Restart { .. }
+            | Effect::Directory(_)
+            | Effect::Peers(_) => self.store_effect(effect).await,
+        }
+    }
+
+    async fn connect(&mut self) -> Option<Event> {
+        let access = match self.store.settings() {
+            Ok(settings) => settings.relay,
+            Err(error) => return Some(store_failed(&error)),
+        };
+        let Some(access) = access else {
+            let detail = "no relay is set for this workspace";
+            return Some(Event::Closed { reason: Refusal::new(Cause::Unknown, detail) });
+        };
+        let workspace = self.store.identity().workspace;
+        self.connection = Connection::Opening(tokio::spawn(Socket::open(access, workspace)));
+        None
+    }
+
+    async fn disconnect(&mut self) {
+        match std::mem::replace(&mut self.connection, Connection::None) {
+            Connection::None => {}
+            Connection::Opening(task) => task.abort(),
+            Connection::Open(socket) => socket.close().await,
+        }
+    }
+
+    async fn send(&mut self, frame: &ClientFrame) -> Option<Event> {
+        let Connection::Open(socket) = &self.connection else { return None };
+        socket.send(frame).await.err().map(|reason| Event::Closed { reason })
+    }
+
+    /// The store waits for the disk, so it is asked on a thread that may wait.
+    async fn store_effect(&mut self, effect: Effect) -> Option<Event> {
+        let store = Arc::clone(&self.store);
+        let outcome = tokio::task::spawn_blocking(move || in_store(&store, effect)).await;
+        match outcome {
+            Ok(Ok((event, notices))) => {
+                notices.into_iter().for_each(|notice| self.announce(notice));
+                event
+            }
+            Ok(Err(error)) => Some(store_failed(&error)),
+            Err(error) => Some(Event::Closed { reason: Refusal::new(Cause::Unavailable, error.to_string()) }),
+        }
+    }
+
+    fn announce(&self, notice: Notice) {
+        // Nobody listening is no error.
+        let _ = self.notices.send(notice);
+    }
+}
+
+impl Connection {
+    /// Waits for ever where there is none.
+    async fn next(&mut self) -> Event {
+        match self {
+            Self::None => std::future::pending().await,
+            Self::Opening(task) => {
+                let opened =
+                    task.await.unwrap_or_else(|error| Err(Refusal::new(Cause::Unavailable, error.to_string())));
+                match opened {
+                    Ok(socket) => {
+                        *self = Self::Open(Box::new(socket));
+                        Event::Connected
+                    }
+                    Err(reason) => {
+                        *self = Self::None;
+                        Event::Closed { reason }
+                    }
+                }
+            }
+            Self::Open(socket) => match socket.next().await {
+                Incoming::Frame(frame) => Event::Frame(frame),
+                Incoming::Sign => Event::Heard,
+                Incoming::Closed(reason) => {
+                    *self = Self::None;
+                    Event::Closed { reason }
+                }
+            },
+        }
+    }
+}
+
+type InStore = (Option<Event>, Vec<Notice>);
+
+fn in_store(store: &Store, effect: Effect) -> Result<InStore, StoreError> {
+    Ok(match effect {
+        Effect::ReadOutbox { scope, after } => {
+            (Some(Event::Outbox { scope, units: store.read_outbox(scope, after)? }), Vec::new())
+        }
+        Effect::Settle { scope, epoch, outcomes } => {
+            let settled = store.settle(scope, epoch, &outcomes)?.into_iter();
+            let notice = |(save, refused)| match refused {
+                None => Notice::Visible { save },
+                Some(reason) => Notice::Refused { save, reason },
+            };
+            (None, settled.map(notice).collect())
+        }
+        Effect::Apply { scope, epoch, packed } => {
+            let arrived = store.apply(scope, epoch, &packed, now())?;
+            let set_aside = arrived.except.len();
+            let notice = Notice::Arrived { records: arrived.records, set_aside };
+            (Some(Event::Applied { scope, cursor: arrived.cursor, except: arrived.except }), vec![notice])
+        }
+        Effect::Advance { scope, cursor } => {
+            store.advance(scope, cursor)?;
+            (Some(Event::Applied { scope, cursor, except: Vec::new() }), Vec::new())
+        }
+        Effect::Restart { scope } => {
+            store.restart(scope, now(), &mut || UnitId::random(&mut SystemEntropy))?;
+            (None, Vec::new())
+        }
+        Effect::Directory(directory) => {
+            store.keep_directory(&directory)?;
+            (None, Vec::new())
+        }
+        Effect::Peers(peers) => {
+            store.keep_peers(&peers)?;
+            let notice = |peer: &Peer| Notice::Peer { device: peer.device, online: peer.online };
+            (None, peers.iter().map(notice).collect())
+        }
+        Effect::Connect | Effect::Close | Effect::Send(_) | Effect::Wake(_) | Effect::Announce(_) => (None, Vec::new()),
+    })
+}
+
+fn store_failed(error: &StoreError) -> Event {
+    tracing::error!(%error, "the store failed");
+    let detail = match error {
+        StoreError::Refused(refusal) => refusal.to_string(),
+        other => other.to_string(),
+    };
+    Event::Closed { reason: Refusal::new(Cause::Unavailable, detail) }
+}
+
+fn random<const N: usize>() -> [u8; N] {
+    use regard_core::id::Entropy;
+    let mut bytes = [0; N];
+    SystemEntropy.fill(&mut bytes);
+    bytes
+}
+
+async fn sleep(wait: Option<Duration>) {
+    match wait {
+        Some(wait) => tokio::time::sleep(wait).await,
+        None => std::future::pending().await,
+    }
+}

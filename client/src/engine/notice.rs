@@ -1,0 +1,59 @@
+use regard_core::error::Refusal;
+use regard_core::id::{DeviceId, DocumentId, UnitId};
+use regard_core::sync::Link;
+use serde::{Deserialize, Serialize};
+
+/// Something that people may want to see as it happens.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Notice {
+    /// A save is durable here.
+    Saved {
+        /// The save.
+        save: UnitId,
+        /// Its records.
+        records: Vec<DocumentId>,
+    },
+    /// A save of this device is visible to everybody.
+    Visible {
+        /// The save.
+        save: UnitId,
+    },
+    /// The relay did not take a save. It is kept here.
+    Refused {
+        /// The save.
+        save: UnitId,
+        /// Why.
+        reason: Refusal,
+    },
+    /// Changes of others are here.
+    Arrived {
+        /// The records that changed.
+        records: Vec<DocumentId>,
+        /// Changes that were set aside.
+        set_aside: usize,
+    },
+    /// The connection changed.
+    Link {
+        /// How it stands.
+        link: serde_json::Value,
+    },
+    /// Another device came, went, or told how far it is.
+    Peer {
+        /// The device.
+        device: DeviceId,
+        /// Whether it is connected.
+        online: bool,
+    },
+    /// The listener was too slow and missed some.
+    Missed {
+        /// How many.
+        count: u64,
+    },
+}
+
+impl Notice {
+    pub(super) fn link(link: &Link) -> Self {
+        Self::Link { link: serde_json::to_value(link).unwrap_or_default() }
+    }
+}

@@ -1,0 +1,218 @@
+use std::collections::BTreeMap;
+
+use redb::ReadableTable;
+use regard_core::gate;
+use regard_core::id::DocumentId;
+use regard_core::limits::CHANGES_UNFOLDED_MAX;
+use regard_core::record::{Document, Kind, Projection, StoredChange};
+use regard_core::wire::Scope;
+
+use super::Store;
+use super::error::{During, StoreError};
+use super::tables::{CHANGES, ChangeRef, DOCUMENTS, DocumentRow, IDS, PROJECTIONS, Row, SNAPSHOTS, links};
+use super::transaction::{Writer, next_number};
+
+impl Store {
+    /// Opens a record.
+    ///
+    /// # Errors
+    /// [`StoreError::NoRecord`]; [`StoreError::Damaged`] where its bytes do not verify.
+    pub fn document(&self, id: DocumentId) -> Result<Document, StoreError> {
+        self.read(|transaction| {
+            let ids = transaction.open_table(IDS).during("open a table")?;
+            let row = ids.get(id.as_bytes()).during("read a row")?.map(|row| Row(row.value()));
+            let row = row.ok_or(StoreError::NoRecord(id))?;
+            if let Some(document) = self.take_loaded(row) {
+                return Ok(document);
+            }
+            let documents = transaction.open_table(DOCUMENTS.definition).during("open a table")?;
+            let snapshots = transaction.open_table(SNAPSHOTS).during("open a table")?;
+            let changes = transaction.open_table(CHANGES).during("open a table")?;
+            let meta = document_row(&documents, row)?;
+            load(&meta, row, &snapshots, &changes)
+        })
+    }
+
+    /// A copy of a loaded document. Copies share most of their memory.
+    pub(super) fn take_loaded(&self, row: Row) -> Option<Document> {
+        let mut loaded = self.loaded.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        loaded.get(&row).cloned()
+    }
+
+    /// Runs `work` in one transaction with documents open beside it; what it leaves on the workbench is written, and stays
+    /// loaded once it is durable.
+    pub(super) fn write_documents<T>(
+        &self,
+        work: impl FnOnce(&mut Writer<'_>, &mut Workbench) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let _writing = self.writing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let (outcome, documents) = self.write(|writer| {
+            let mut workbench = Workbench::default();
+            let outcome = work(writer, &mut workbench)?;
+            Ok((outcome, workbench.finish(writer)?))
+        })?;
+        self.keep_loaded(documents);
+        Ok(outcome)
+    }
+
+    fn keep_loaded(&self, documents: impl IntoIterator<Item = (Row, Document)>) {
+        let mut loaded = self.loaded.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        for (row, document) in documents {
+            loaded.put(row, document);
+        }
+    }
+}
+
+/// The documents that one transaction opens and changes. Nothing of it is seen by others until the transaction is durable.
+#[derive(Default)]
+pub(super) struct Workbench {
+    open: BTreeMap<Row, Open>,
+}
+
+/// One of them.
+pub(super) struct Open {
+    pub(super) row: Row,
+    pub(super) meta: DocumentRow,
+    pub(super) document: Document,
+    changed: bool,
+}
+
+impl Workbench {
+    /// Opens a record, where there is one.
+    pub(super) fn open(
+        &mut self,
+        store: &Store,
+        writer: &Writer<'_>,
+        id: DocumentId,
+    ) -> Result<Option<&mut Open>, StoreError> {
+        let Some(row) = writer.ids.get(id.as_bytes()).during("read a row")?.map(|row| Row(row.value())) else {
+            return Ok(None);
+        };
+        if !self.open.contains_key(&row) {
+            let meta = document_row(&writer.documents, row)?;
+            let document = match store.take_loaded(row) {
+                Some(document) => document,
+                None => load(&meta, row, &writer.snapshots, &writer.changes)?,
+            };
+            self.open.insert(row, Open { row, meta, document, changed: false });
+        }
+        Ok(self.open.get_mut(&row))
+    }
+
+    /// Begins a record that is not there yet.
+    pub(super) fn begin(
+        &mut self,
+        writer: &mut Writer<'_>,
+        id: DocumentId,
+        scope: Scope,
+        document: Document,
+    ) -> Result<&mut Open, StoreError> {
+        let row = Row(next_number(&writer.documents)?);
+        let kind = document.kind();
+        let meta = DocumentRow { id, kind, scope, has_snapshot: false, next_change: 0, unfolded: 0 };
+        // The row is written now, so that the next one gets another number.
+        DOCUMENTS.put(&mut writer.documents, row.0, &meta)?;
+        writer.ids.insert(id.as_bytes(), row.0).during("write a row")?;
+        writer.by_kind.insert((kind.number(), row.0), ()).during("write a row")?;
+        let open = Open { row, meta, document, changed: true };
+        Ok(self.open.entry(row).or_insert(open))
+    }
+
+    /// Writes what changed: projections, indexes, and snapshots where single changes have piled up.
+    pub(super) fn finish(mut self, writer: &mut Writer<'_>) -> Result<Vec<(Row, Document)>, StoreError> {
+        for open in self.open.values_mut().filter(|open| open.changed) {
+            open.fold_when_due(writer)?;
+            DOCUMENTS.put(&mut writer.documents, open.row.0, &open.meta)?;
+            write_projection(writer, open.row, &open.document)?;
+        }
+        Ok(self.open.into_iter().map(|(row, open)| (row, open.document)).collect())
+    }
+}
+
+impl Open {
+    /// Stores a change that the document already holds.
+    pub(super) fn append(&mut self, writer: &mut Writer<'_>, change: &StoredChange) -> Result<ChangeRef, StoreError> {
+        let number = self.meta.next_change;
+        writer.changes.insert((self.row.0, number), change.bytes.as_slice()).during("write a row")?;
+        self.meta.next_change += 1;
+        self.meta.unfolded += 1;
+        self.changed = true;
+        Ok(ChangeRef { row: self.row, number, hash: change.hash })
+    }
+
+    fn fold_when_due(&mut self, writer: &mut Writer<'_>) -> Result<(), StoreError> {
+        if (self.meta.unfolded as usize) < CHANGES_UNFOLDED_MAX {
+            return Ok(());
+        }
+        writer.snapshots.insert(self.row.0, self.document.save().as_slice()).during("write a row")?;
+        let all = (self.row.0, 0)..=(self.row.0, u32::MAX);
+        writer.changes.retain_in(all, |_, _| false).during("write a row")?;
+        (self.meta.has_snapshot, self.meta.unfolded) = (true, 0);
+        Ok(())
+    }
+}
+
+pub(super) fn document_row(
+    documents: &impl ReadableTable<u64, &'static [u8]>,
+    row: Row,
+) -> Result<DocumentRow, StoreError> {
+    let found = DOCUMENTS.get(documents, row.0)?;
+    found.ok_or_else(|| StoreError::damaged(format!("document {} is in an index and not in its table", row.0)))
+}
+
+/// Opens a document from its snapshot and the single changes beside it.
+pub(super) fn load(
+    meta: &DocumentRow,
+    row: Row,
+    snapshots: &impl ReadableTable<u64, &'static [u8]>,
+    changes: &impl ReadableTable<(u64, u32), &'static [u8]>,
+) -> Result<Document, StoreError> {
+    let mut document = if meta.has_snapshot {
+        let snapshot = snapshots.get(row.0).during("read a row")?;
+        let snapshot =
+            snapshot.ok_or_else(|| StoreError::damaged(format!("the snapshot of {} is missing", meta.id)))?;
+        Document::load(snapshot.value()).map_err(|error| StoreError::unreadable(meta.id, &error))?
+    } else {
+        Document::new(meta.kind)
+    };
+    let mut single = Vec::new();
+    for change in changes.range((row.0, 0)..=(row.0, u32::MAX)).during("read rows")? {
+        let (_, bytes) = change.during("read a row")?;
+        single.push(gate::check(bytes.value()).map_err(|refusal| unreadable(meta, &refusal.to_string()))?);
+    }
+    for verdict in gate::apply(&mut document, &single) {
+        verdict.map_err(|refusal| unreadable(meta, &refusal.to_string()))?;
+    }
+    if single.len() != meta.unfolded as usize {
+        return Err(unreadable(meta, "a stored change is missing"));
+    }
+    Ok(document)
+}
+
+fn unreadable(meta: &DocumentRow, why: &str) -> StoreError {
+    StoreError::damaged(format!("record {}: {why}", meta.id))
+}
+
+fn write_projection(writer: &mut Writer<'_>, row: Row, document: &Document) -> Result<(), StoreError> {
+    let old: Option<Projection> = PROJECTIONS.get(&writer.projections, row.0)?;
+    let new = Projection::of(document);
+    if old.as_ref() == Some(&new) {
+        return Ok(());
+    }
+    for (target, field) in old.iter().flat_map(links) {
+        writer.by_link.remove((*target.as_bytes(), field as u8, row.0)).during("write a row")?;
+    }
+    for (target, field) in links(&new) {
+        writer.by_link.insert((*target.as_bytes(), field as u8, row.0), ()).during("write a row")?;
+    }
+    PROJECTIONS.put(&mut writer.projections, row.0, &new)
+}
+
+/// The rows of a kind, newest first.
+pub(super) fn rows_of_kind<'t>(
+    by_kind: &'t impl ReadableTable<(u8, u64), ()>,
+    kind: Kind,
+) -> Result<impl Iterator<Item = Result<Row, StoreError>> + 't, StoreError> {
+    let range = by_kind.range((kind.number(), 0)..=(kind.number(), u64::MAX)).during("read rows")?;
+    Ok(range.rev().map(|entry| entry.during("read a row").map(|(key, _)| Row(key.value().1))))
+}

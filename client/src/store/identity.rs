@@ -1,0 +1,115 @@
+use minicbor::{Decode, Encode};
+use regard_core::id::{DeviceId, Entropy, MemberId, WorkspaceId};
+use regard_core::record::identity::Namespace;
+
+/// Who this store is: made by `init` or `join` and kept with it.
+#[derive(Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Identity {
+    /// The workspace whose records are here.
+    #[n(0)]
+    pub workspace: WorkspaceId,
+    /// The workspace's name.
+    #[n(1)]
+    pub workspace_name: String,
+    #[cbor(n(2), with = "minicbor::bytes")]
+    namespace: [u8; Namespace::BYTES],
+    /// The person.
+    #[n(3)]
+    pub member: MemberId,
+    /// The person's name.
+    #[n(4)]
+    pub member_name: String,
+    /// This device.
+    #[n(5)]
+    pub device: DeviceId,
+    /// What its owner calls it.
+    #[n(6)]
+    pub device_name: String,
+    /// The secret half of the device's Ed25519 key pair.
+    #[cbor(n(7), with = "minicbor::bytes")]
+    signing_key: [u8; 32],
+    /// Counts the copies that were made of this store, as far as it knows.
+    #[n(8)]
+    pub instance: u64,
+}
+
+impl Identity {
+    /// The identity of the first device of a new workspace.
+    #[must_use]
+    pub fn found(workspace_name: &str, member_name: &str, device_name: &str, entropy: &mut dyn Entropy) -> Self {
+        let workspace = WorkspaceId::random(entropy);
+        let namespace = Namespace::random(entropy);
+        Self::join(workspace, namespace, member_name, device_name, entropy).named(workspace_name)
+    }
+
+    /// The identity of a further device of a workspace. Member and workspace name are corrected by the relay's answer.
+    #[must_use]
+    pub fn join(
+        workspace: WorkspaceId,
+        namespace: Namespace,
+        member_name: &str,
+        device_name: &str,
+        entropy: &mut dyn Entropy,
+    ) -> Self {
+        let mut signing_key = [0; 32];
+        entropy.fill(&mut signing_key);
+        Self {
+            workspace,
+            workspace_name: String::new(),
+            namespace: *namespace.as_bytes(),
+            member: MemberId::random(entropy),
+            member_name: member_name.to_owned(),
+            device: DeviceId::random(entropy),
+            device_name: device_name.to_owned(),
+            signing_key,
+            instance: 1,
+        }
+    }
+
+    /// The same with the workspace's name.
+    #[must_use]
+    pub fn named(self, workspace_name: &str) -> Self {
+        Self { workspace_name: workspace_name.to_owned(), ..self }
+    }
+
+    /// The workspace's identity secret.
+    #[must_use]
+    pub fn namespace(&self) -> Namespace {
+        Namespace::from_bytes(self.namespace)
+    }
+
+    /// The public half of the device's key pair.
+    #[must_use]
+    pub fn public_key(&self) -> [u8; 32] {
+        ed25519_dalek::SigningKey::from_bytes(&self.signing_key).verifying_key().to_bytes()
+    }
+}
+
+impl std::fmt::Debug for Identity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names = (&self.workspace_name, &self.member_name, &self.device_name);
+        f.debug_struct("Identity").field("names", &names).field("device", &self.device).finish_non_exhaustive()
+    }
+}
+
+/// The relay of the workspace and this device's access to it.
+#[derive(Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct RelayAccess {
+    /// Scheme, host and port.
+    #[n(0)]
+    pub address: String,
+    /// The device's token, as 64 hexadecimal digits.
+    #[n(1)]
+    pub token: String,
+    /// Whether the relay is the one that `up` runs by itself.
+    #[n(2)]
+    pub embedded: bool,
+}
+
+impl std::fmt::Debug for RelayAccess {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RelayAccess").field("address", &self.address).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,127 @@
+//! The device's store: every record of the workspace, what waits for the relay, and what is known of visibility.
+//!
+//! One redb file. A save is one transaction (changes, projections, indexes, outbox) and durable when it returns. Documents
+//! are opened on demand; a few stay loaded. One process owns a store.
+
+mod apply;
+mod documents;
+mod error;
+mod find;
+mod identity;
+mod outbox;
+mod rows;
+mod save;
+mod settings;
+mod tables;
+mod transaction;
+mod visibility;
+
+pub use apply::Arrived;
+pub use error::StoreError;
+pub use find::{Filter, Found, Listed};
+pub use identity::{Identity, RelayAccess};
+pub use outbox::OutboxCount;
+pub use save::{Save, SaveOutcome, Saved, Work};
+pub use settings::Settings;
+pub use visibility::{PeerState, Quarantined, SaveState};
+
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use lru::LruCache;
+use redb::{Database, DatabaseError, StorageError};
+use regard_core::limits::DOCUMENTS_LOADED_MAX;
+use regard_core::record::Document;
+
+use self::tables::Row;
+
+/// The file's name in the store's folder.
+const FILE: &str = "store.redb";
+/// redb's own cache. The documents that matter are kept loaded beside it.
+const CACHE_BYTES: usize = 32 << 20;
+
+/// An open store.
+pub struct Store {
+    folder: PathBuf,
+    database: Database,
+    identity: Identity,
+    /// Held while records are written, until `loaded` shows what became durable: an edit must never begin on a document that
+    /// lacks the edit before it, or the same sequence number would be given twice.
+    writing: Mutex<()>,
+    loaded: Mutex<LruCache<Row, Document>>,
+}
+
+impl Store {
+    /// Makes a new store in `folder`, which is made too where it is missing.
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`] where there is one already; else as the disk has it.
+    pub fn create(folder: &Path, identity: Identity) -> Result<Self, StoreError> {
+        let path = folder.join(FILE);
+        if path.exists() {
+            return Err(StoreError::Exists { folder: folder.to_owned() });
+        }
+        crate::unix::create_private_folder(folder)
+            .map_err(|source| StoreError::Folder { path: folder.to_owned(), source })?;
+        let database = Database::builder().set_cache_size(CACHE_BYTES).create(&path);
+        let database = database.map_err(|error| opening(folder, error))?;
+        let store = Self::over(folder, database, identity);
+        store.write_first_rows()?;
+        Ok(store)
+    }
+
+    /// Opens the store in `folder`.
+    ///
+    /// # Errors
+    /// [`StoreError::Absent`], [`StoreError::InUse`], [`StoreError::Format`]; else as the disk has it.
+    pub fn open(folder: &Path) -> Result<Self, StoreError> {
+        let path = folder.join(FILE);
+        if !path.exists() {
+            return Err(StoreError::Absent { folder: folder.to_owned() });
+        }
+        let database = Database::builder().set_cache_size(CACHE_BYTES).open(&path);
+        let database = database.map_err(|error| opening(folder, error))?;
+        let identity = settings::read_identity(folder, &database)?;
+        Ok(Self::over(folder, database, identity))
+    }
+
+    fn over(folder: &Path, database: Database, identity: Identity) -> Self {
+        let capacity = NonZeroUsize::new(DOCUMENTS_LOADED_MAX).unwrap_or(NonZeroUsize::MIN);
+        Self {
+            folder: folder.to_owned(),
+            database,
+            identity,
+            writing: Mutex::new(()),
+            loaded: Mutex::new(LruCache::new(capacity)),
+        }
+    }
+
+    /// The store's folder.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Who this store is.
+    #[must_use]
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("folder", &self.folder).finish_non_exhaustive()
+    }
+}
+
+fn opening(folder: &Path, error: DatabaseError) -> StoreError {
+    match error {
+        DatabaseError::DatabaseAlreadyOpen => StoreError::InUse { folder: folder.to_owned() },
+        DatabaseError::Storage(StorageError::Corrupted(what)) => {
+            StoreError::damaged(format!("{}: {what}", folder.join(FILE).display()))
+        }
+        other => StoreError::Failed { operation: "open its file", source: Box::new(other.into()) },
+    }
+}

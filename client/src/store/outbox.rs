@@ -1,0 +1,221 @@
+use redb::ReadableTable;
+use regard_core::error::Refusal;
+use regard_core::id::{EpochId, UnitId};
+use regard_core::limits::{BATCH_BYTES_TARGET, BATCH_CHANGES_TARGET, UNIT_BYTES_MAX, UNIT_CHANGES_MAX};
+use regard_core::record::{Document, StoredChange, genesis};
+use regard_core::sync::Queued;
+use regard_core::time::Timestamp;
+use regard_core::wire::{Scope, Unit, UnitChange, UnitOutcome};
+use serde::Serialize;
+
+use super::Store;
+use super::documents::{document_row, load};
+use super::error::{During, StoreError};
+use super::tables::{
+    CHANGES, ChangeRef, DOCUMENTS, DocumentRow, OUTBOX, OutboxRow, Row, SETTINGS, SNAPSHOTS, VisibleRow,
+};
+use super::transaction::Writer;
+use super::visibility::note_visible;
+
+/// The number of a change that is not stored because it is one of the frozen first changes.
+pub(super) const GENESIS: u32 = u32::MAX;
+
+const NEXT_PLACE_KEY: &str = "next_place";
+
+/// What waits in the outbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct OutboxCount {
+    /// Saves that have not been accepted.
+    pub waiting: u64,
+    /// Saves that the relay refused.
+    pub refused: u64,
+}
+
+/// Puts a save behind the others. Places are never used again: a session remembers up to which it has sent.
+pub(super) fn queue(writer: &mut Writer<'_>, scope: Scope, row: &OutboxRow) -> Result<(), StoreError> {
+    let place: u64 = SETTINGS.get(&writer.settings, NEXT_PLACE_KEY)?.unwrap_or(1);
+    SETTINGS.put(&mut writer.settings, NEXT_PLACE_KEY, &(place + 1))?;
+    OUTBOX.put(&mut writer.outbox, (scope.number(), place), row)
+}
+
+impl Store {
+    /// The saves behind a place of the outbox, in their order, as many as fit a batch; at least one where there is one.
+    ///
+    /// # Errors
+    /// As the disk has it.
+    pub fn read_outbox(&self, scope: Scope, after: u64) -> Result<Vec<Queued>, StoreError> {
+        self.read(|transaction| {
+            let outbox = transaction.open_table(OUTBOX.definition).during("open a table")?;
+            let documents = transaction.open_table(DOCUMENTS.definition).during("open a table")?;
+            let snapshots = transaction.open_table(SNAPSHOTS).during("open a table")?;
+            let changes = transaction.open_table(CHANGES).during("open a table")?;
+            let (mut queued, mut bytes, mut count) = (Vec::new(), 0, 0);
+            for entry in outbox.range((scope.number(), after + 1)..=(scope.number(), u64::MAX)).during("read rows")? {
+                let (key, value) = entry.during("read a row")?;
+                let row: OutboxRow = OUTBOX.open(&key.value(), value.value())?;
+                if row.refused.is_some() {
+                    continue;
+                }
+                let changes = row.changes.iter().map(|change| {
+                    let meta = document_row(&documents, change.row)?;
+                    let bytes = self.change_bytes(change, &meta, &snapshots, &changes)?;
+                    Ok(UnitChange { document: meta.id, bytes })
+                });
+                let changes: Vec<_> = changes.collect::<Result<_, StoreError>>()?;
+                bytes += changes.iter().map(|change| change.bytes.len()).sum::<usize>();
+                count += changes.len();
+                if !queued.is_empty() && (bytes > BATCH_BYTES_TARGET || count > BATCH_CHANGES_TARGET) {
+                    break;
+                }
+                let unit = Unit { id: row.unit, author: row.author, saved_at: row.saved_at, changes, signature: None };
+                queued.push(Queued { place: key.value().1, unit });
+            }
+            Ok(queued)
+        })
+    }
+
+    fn change_bytes(
+        &self,
+        change: &ChangeRef,
+        meta: &DocumentRow,
+        snapshots: &impl ReadableTable<u64, &'static [u8]>,
+        changes: &impl ReadableTable<(u64, u32), &'static [u8]>,
+    ) -> Result<Vec<u8>, StoreError> {
+        if change.number == GENESIS {
+            return Ok(genesis::bytes(meta.kind).to_vec());
+        }
+        if let Some(bytes) = changes.get((change.row.0, change.number)).during("read a row")? {
+            return Ok(bytes.value().to_vec());
+        }
+        let document = match self.take_loaded(change.row) {
+            Some(document) => document,
+            None => load(meta, change.row, snapshots, changes)?,
+        };
+        let found = document.change(change.hash).map(|change| change.bytes);
+        found.ok_or_else(|| StoreError::damaged(format!("record {} lacks a change that waits to be sent", meta.id)))
+    }
+
+    /// Takes from the outbox what is visible, and marks what was refused.
+    ///
+    /// # Errors
+    /// As the disk has it.
+    pub fn settle(
+        &self,
+        scope: Scope,
+        epoch: EpochId,
+        outcomes: &[(u64, UnitOutcome)],
+    ) -> Result<Vec<(UnitId, Option<Refusal>)>, StoreError> {
+        self.write(|writer| {
+            let mut settled = Vec::new();
+            for (place, outcome) in outcomes {
+                let key = (scope.number(), *place);
+                let Some(mut row) = OUTBOX.get::<OutboxRow>(&writer.outbox, key)? else { continue };
+                match outcome {
+                    UnitOutcome::Visible { seqs, at } => {
+                        let seq = seqs.iter().copied().max().unwrap_or(0);
+                        if let Some(save) = row.save {
+                            let carrier = self.identity().device;
+                            note_visible(writer, save, carrier, VisibleRow { epoch, seq, at: *at })?;
+                        }
+                        writer.outbox.remove(key).during("remove a row")?;
+                        settled.push((row.unit, None));
+                    }
+                    UnitOutcome::Refused(refusal) => {
+                        settled.push((row.unit, Some(refusal.clone())));
+                        row.refused = Some(refusal.clone());
+                        OUTBOX.put(&mut writer.outbox, key, &row)?;
+                    }
+                }
+            }
+            Ok(settled)
+        })
+    }
+
+    /// How much waits.
+    ///
+    /// # Errors
+    /// As the disk has it.
+    pub fn outbox_count(&self) -> Result<OutboxCount, StoreError> {
+        self.read(|transaction| {
+            let outbox = transaction.open_table(OUTBOX.definition).during("open a table")?;
+            let mut count = OutboxCount::default();
+            for entry in outbox.iter().during("read rows")? {
+                let (key, value) = entry.during("read a row")?;
+                let row: OutboxRow = OUTBOX.open(&key.value(), value.value())?;
+                *if row.refused.is_some() { &mut count.refused } else { &mut count.waiting } += 1;
+            }
+            Ok(count)
+        })
+    }
+
+    /// Forgets the cursor of a scope and puts every held change into its outbox again, one record a unit or several.
+    ///
+    /// # Errors
+    /// As the disk has it.
+    pub fn restart(
+        &self,
+        scope: Scope,
+        now: Timestamp,
+        new_unit: &mut dyn FnMut() -> UnitId,
+    ) -> Result<(), StoreError> {
+        self.write(|writer| {
+            writer.cursors.remove(scope.number()).during("remove a row")?;
+            let rows: Vec<u64> = {
+                let all = writer.documents.iter().during("read rows")?;
+                all.map(|entry| entry.during("read a row").map(|(key, _)| key.value())).collect::<Result<_, _>>()?
+            };
+            for row in rows.into_iter().map(Row) {
+                let meta = document_row(&writer.documents, row)?;
+                if meta.scope == scope {
+                    let document = load(&meta, row, &writer.snapshots, &writer.changes)?;
+                    requeue(writer, scope, row, &document, now, new_unit)?;
+                }
+            }
+            Ok(())
+        })
+    }
+}
+
+fn requeue(
+    writer: &mut Writer<'_>,
+    scope: Scope,
+    row: Row,
+    document: &Document,
+    now: Timestamp,
+    new_unit: &mut dyn FnMut() -> UnitId,
+) -> Result<(), StoreError> {
+    for changes in parts(document.changes_since(&[])) {
+        // Changes are looked up in the document: the number of none of them is kept.
+        let changes = changes.into_iter().map(|hash| {
+            let number = if genesis::kind_of(hash).is_some() { GENESIS } else { GENESIS - 1 };
+            ChangeRef { row, number, hash }
+        });
+        let changes = changes.collect();
+        queue(
+            writer,
+            scope,
+            &OutboxRow { unit: new_unit(), author: None, saved_at: now, changes, save: None, refused: None },
+        )?;
+    }
+    Ok(())
+}
+
+/// Cuts a long history where a unit would grow beyond its bounds.
+fn parts(changes: Vec<StoredChange>) -> Vec<Vec<regard_core::id::ChangeHash>> {
+    let mut parts = vec![Vec::new()];
+    let mut bytes = 0;
+    for change in changes {
+        bytes += change.bytes.len();
+        let full = parts.last().is_some_and(|part: &Vec<_>| {
+            !part.is_empty() && (part.len() >= UNIT_CHANGES_MAX || bytes > UNIT_BYTES_MAX)
+        });
+        if full {
+            parts.push(Vec::new());
+            bytes = change.bytes.len();
+        }
+        if let Some(part) = parts.last_mut() {
+            part.push(change.hash);
+        }
+    }
+    parts
+}

@@ -1,0 +1,105 @@
+use std::path::Path;
+
+use minicbor::{Decode, Encode};
+use redb::{Database, ReadableDatabase, TableError};
+use regard_core::id::ACTOR_NONCE_BYTES;
+use regard_core::wire::Directory;
+
+use super::error::{During, StoreError};
+use super::tables::{FORMAT, SETTINGS};
+use super::{Identity, RelayAccess, Store};
+
+/// What can be changed in a store beside its records.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Encode, Decode)]
+#[cbor(map)]
+pub struct Settings {
+    /// The workspace's relay, where one is known.
+    #[n(0)]
+    pub relay: Option<RelayAccess>,
+    /// Whether the person chose to be offline.
+    #[n(1)]
+    pub offline: bool,
+}
+
+const FORMAT_KEY: &str = "format";
+const IDENTITY_KEY: &str = "identity";
+const SETTINGS_KEY: &str = "settings";
+const DIRECTORY_KEY: &str = "directory";
+pub(super) const ACTOR_KEY: &str = "actor";
+
+/// The part of this store's actor that was drawn at its first write.
+#[derive(Debug, Clone, Copy, Encode, Decode)]
+#[cbor(map)]
+pub(super) struct ActorRow {
+    #[cbor(n(0), with = "minicbor::bytes")]
+    pub(super) nonce: [u8; ACTOR_NONCE_BYTES],
+}
+
+pub(super) fn read_identity(folder: &Path, database: &Database) -> Result<Identity, StoreError> {
+    let transaction = database.begin_read().during("begin reading")?;
+    let table = match transaction.open_table(SETTINGS.definition) {
+        Err(TableError::TableDoesNotExist(_)) => return Err(StoreError::Absent { folder: folder.to_owned() }),
+        other => other.during("open a table")?,
+    };
+    let found: Option<u32> = SETTINGS.get(&table, FORMAT_KEY)?;
+    match found {
+        Some(FORMAT) => {}
+        Some(found) => return Err(StoreError::Format { folder: folder.to_owned(), found, known: FORMAT }),
+        None => return Err(StoreError::damaged("it does not say its format")),
+    }
+    SETTINGS.get(&table, IDENTITY_KEY)?.ok_or_else(|| StoreError::damaged("it does not say whose it is"))
+}
+
+impl Store {
+    pub(super) fn write_first_rows(&self) -> Result<(), StoreError> {
+        self.write(|writer| {
+            SETTINGS.put(&mut writer.settings, FORMAT_KEY, &FORMAT)?;
+            SETTINGS.put(&mut writer.settings, IDENTITY_KEY, &self.identity)?;
+            SETTINGS.put(&mut writer.settings, SETTINGS_KEY, &Settings::default())
+        })
+    }
+
+    /// The settings.
+    ///
+    /// # Errors
+    /// As the disk has it.
+    pub fn settings(&self) -> Result<Settings, StoreError> {
+        self.read_setting(SETTINGS_KEY).map(Option::unwrap_or_default)
+    }
+
+    /// Changes the settings.
+    ///
+    /// # Errors
+    /// As the disk has it.
+    pub fn change_settings(&self, change: impl FnOnce(&mut Settings)) -> Result<(), StoreError> {
+        let mut settings = self.settings()?;
+        change(&mut settings);
+        self.write(|writer| SETTINGS.put(&mut writer.settings, SETTINGS_KEY, &settings))
+    }
+
+    /// The directory as it was last heard.
+    ///
+    /// # Errors
+    /// As the disk has it.
+    pub fn directory(&self) -> Result<Directory, StoreError> {
+        self.read_setting(DIRECTORY_KEY).map(Option::unwrap_or_default)
+    }
+
+    /// Keeps the directory, unless it is known already.
+    ///
+    /// # Errors
+    /// As the disk has it.
+    pub fn keep_directory(&self, directory: &Directory) -> Result<(), StoreError> {
+        if self.directory()? == *directory {
+            return Ok(());
+        }
+        self.write(|writer| SETTINGS.put(&mut writer.settings, DIRECTORY_KEY, directory))
+    }
+
+    fn read_setting<T: for<'b> Decode<'b, ()>>(&self, key: &'static str) -> Result<Option<T>, StoreError> {
+        self.read(|transaction| {
+            let table = transaction.open_table(SETTINGS.definition).during("open a table")?;
+            SETTINGS.get(&table, key)
+        })
+    }
+}

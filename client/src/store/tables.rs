@@ -1,0 +1,182 @@
+//! The tables of a client's store. docs/format.md describes them for readers without this code.
+
+use minicbor::{Decode, Encode};
+use redb::TableDefinition;
+use regard_core::error::Refusal;
+use regard_core::id::{ChangeHash, DeviceId, DocumentId, EpochId, UnitId};
+use regard_core::record::{Kind, Projection};
+use regard_core::time::Timestamp;
+use regard_core::wire::Scope;
+
+use super::rows::Rows;
+
+/// The format of the file. A store of another format is not opened.
+pub(super) const FORMAT: u32 = 1;
+
+/// A document's number on this device: rows of other tables get it instead of 16 random bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+#[cbor(transparent)]
+pub(super) struct Row(#[n(0)] pub(super) u64);
+
+pub(super) const SETTINGS: Rows<&'static str> = Rows::new("settings");
+pub(super) const IDS: TableDefinition<'static, [u8; 16], u64> = TableDefinition::new("ids");
+pub(super) const DOCUMENTS: Rows<u64> = Rows::new("documents");
+/// Chunks that Automerge verifies itself when they are loaded.
+pub(super) const SNAPSHOTS: TableDefinition<'static, u64, &'static [u8]> = TableDefinition::new("snapshots");
+/// Chunks that the gate verifies when they are loaded: (row, number) → change.
+pub(super) const CHANGES: TableDefinition<'static, (u64, u32), &'static [u8]> = TableDefinition::new("changes");
+pub(super) const PROJECTIONS: Rows<u64> = Rows::new("projections");
+/// (kind, row).
+pub(super) const BY_KIND: TableDefinition<'static, (u8, u64), ()> = TableDefinition::new("by_kind");
+/// (target, [`LinkField`] number, row).
+pub(super) const BY_LINK: TableDefinition<'static, ([u8; 16], u8, u64), ()> = TableDefinition::new("by_link");
+/// (scope, place).
+pub(super) const OUTBOX: Rows<(u8, u64)> = Rows::new("outbox");
+pub(super) const SAVES: Rows<u64> = Rows::new("saves");
+/// (row, save).
+pub(super) const SAVES_OF: TableDefinition<'static, (u64, u64), ()> = TableDefinition::new("saves_of");
+pub(super) const CURSORS: Rows<u8> = Rows::new("cursors");
+/// (device, scope, seq).
+pub(super) const RECEIPTS: Rows<([u8; 16], u8, u64)> = Rows::new("receipts");
+pub(super) const PEERS: Rows<[u8; 16]> = Rows::new("peers");
+pub(super) const QUARANTINE: Rows<u64> = Rows::new("quarantine");
+
+/// What is known of a document without opening it.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub(super) struct DocumentRow {
+    #[n(0)]
+    pub(super) id: DocumentId,
+    #[n(1)]
+    pub(super) kind: Kind,
+    #[n(2)]
+    pub(super) scope: Scope,
+    /// Whether there is a snapshot; the single changes follow it.
+    #[n(3)]
+    pub(super) has_snapshot: bool,
+    /// The number of the next single change.
+    #[n(4)]
+    pub(super) next_change: u32,
+    /// Single changes beside the snapshot.
+    #[n(5)]
+    pub(super) unfolded: u32,
+}
+
+/// A save that waits for the relay.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub(super) struct OutboxRow {
+    #[n(0)]
+    pub(super) unit: UnitId,
+    #[n(1)]
+    pub(super) author: Option<DeviceId>,
+    #[n(2)]
+    pub(super) saved_at: Timestamp,
+    #[n(3)]
+    pub(super) changes: Vec<ChangeRef>,
+    /// The save's row in `saves`; a document that is put in again as a whole has none.
+    #[n(4)]
+    pub(super) save: Option<u64>,
+    /// Why the relay did not take it. It is not sent again by itself.
+    #[n(5)]
+    pub(super) refused: Option<Refusal>,
+}
+
+/// Where a change's bytes are: in `changes` under this number, or, when they have been folded, in the snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub(super) struct ChangeRef {
+    #[n(0)]
+    pub(super) row: Row,
+    #[n(1)]
+    pub(super) number: u32,
+    #[n(2)]
+    pub(super) hash: ChangeHash,
+}
+
+/// A save, one's own or another's, and since when it is visible.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub(super) struct SaveRow {
+    #[n(0)]
+    pub(super) unit: UnitId,
+    #[n(1)]
+    pub(super) scope: Scope,
+    #[n(2)]
+    pub(super) author: Option<DeviceId>,
+    /// `None` while it has not left this device.
+    #[n(3)]
+    pub(super) carrier: Option<DeviceId>,
+    #[n(4)]
+    pub(super) saved_at: Timestamp,
+    #[n(5)]
+    pub(super) rows: Vec<Row>,
+    #[n(6)]
+    pub(super) visible: Option<VisibleRow>,
+}
+
+/// Since when a save is visible.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub(super) struct VisibleRow {
+    #[n(0)]
+    pub(super) epoch: EpochId,
+    /// The place of its last change in the log.
+    #[n(1)]
+    pub(super) seq: u64,
+    #[n(2)]
+    pub(super) at: Timestamp,
+}
+
+/// A device said that it has applied a log up to the row's key.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub(super) struct ReceiptRow {
+    #[n(0)]
+    pub(super) epoch: EpochId,
+    #[n(1)]
+    pub(super) at: Timestamp,
+    #[n(2)]
+    pub(super) except: Vec<u64>,
+}
+
+/// Whether a device is connected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub(super) struct PeerRow {
+    #[n(0)]
+    pub(super) online: bool,
+    #[n(1)]
+    pub(super) since: Timestamp,
+}
+
+/// Bytes that were not accepted, with the reason.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub(super) struct QuarantineRow {
+    #[n(0)]
+    pub(super) document: DocumentId,
+    #[cbor(n(1), with = "minicbor::bytes")]
+    pub(super) bytes: Vec<u8>,
+    #[n(2)]
+    pub(super) reason: Refusal,
+    #[n(3)]
+    pub(super) carrier: DeviceId,
+    #[n(4)]
+    pub(super) seq: u64,
+    #[n(5)]
+    pub(super) at: Timestamp,
+}
+
+/// Which field links.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LinkField {
+    Regarding = 0,
+    Parent = 1,
+}
+
+/// The links of a record, for the index of links.
+pub(super) fn links(projection: &Projection) -> impl Iterator<Item = (DocumentId, LinkField)> {
+    let regarding = projection.regarding.map(|target| (target, LinkField::Regarding));
+    regarding.into_iter().chain(projection.parent.map(|target| (target, LinkField::Parent)))
+}

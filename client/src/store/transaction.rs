@@ -1,0 +1,74 @@
+use redb::{ReadTransaction, ReadableDatabase, ReadableTable, Table, WriteTransaction};
+
+use super::Store;
+use super::error::{During, StoreError};
+use super::tables as t;
+
+type Sealed<'t, K> = Table<'t, K, &'static [u8]>;
+
+/// All tables, open for writing in one transaction.
+pub(super) struct Writer<'t> {
+    pub(super) settings: Sealed<'t, &'static str>,
+    pub(super) ids: Table<'t, [u8; 16], u64>,
+    pub(super) documents: Sealed<'t, u64>,
+    pub(super) snapshots: Table<'t, u64, &'static [u8]>,
+    pub(super) changes: Table<'t, (u64, u32), &'static [u8]>,
+    pub(super) projections: Sealed<'t, u64>,
+    pub(super) by_kind: Table<'t, (u8, u64), ()>,
+    pub(super) by_link: Table<'t, ([u8; 16], u8, u64), ()>,
+    pub(super) outbox: Sealed<'t, (u8, u64)>,
+    pub(super) saves: Sealed<'t, u64>,
+    pub(super) saves_of: Table<'t, (u64, u64), ()>,
+    pub(super) cursors: Sealed<'t, u8>,
+    pub(super) receipts: Sealed<'t, ([u8; 16], u8, u64)>,
+    pub(super) peers: Sealed<'t, [u8; 16]>,
+    pub(super) quarantine: Sealed<'t, u64>,
+}
+
+impl<'t> Writer<'t> {
+    fn open(transaction: &'t WriteTransaction) -> Result<Self, redb::TableError> {
+        Ok(Self {
+            settings: transaction.open_table(t::SETTINGS.definition)?,
+            ids: transaction.open_table(t::IDS)?,
+            documents: transaction.open_table(t::DOCUMENTS.definition)?,
+            snapshots: transaction.open_table(t::SNAPSHOTS)?,
+            changes: transaction.open_table(t::CHANGES)?,
+            projections: transaction.open_table(t::PROJECTIONS.definition)?,
+            by_kind: transaction.open_table(t::BY_KIND)?,
+            by_link: transaction.open_table(t::BY_LINK)?,
+            outbox: transaction.open_table(t::OUTBOX.definition)?,
+            saves: transaction.open_table(t::SAVES.definition)?,
+            saves_of: transaction.open_table(t::SAVES_OF)?,
+            cursors: transaction.open_table(t::CURSORS.definition)?,
+            receipts: transaction.open_table(t::RECEIPTS.definition)?,
+            peers: transaction.open_table(t::PEERS.definition)?,
+            quarantine: transaction.open_table(t::QUARANTINE.definition)?,
+        })
+    }
+}
+
+impl Store {
+    /// Runs `work` in one transaction, which is durable when this returns Ok and has left nothing when it returns Err.
+    pub(super) fn write<T>(
+        &self,
+        work: impl FnOnce(&mut Writer<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let transaction = self.database.begin_write().during("begin writing")?;
+        let outcome = work(&mut Writer::open(&transaction).during("open its tables")?)?;
+        transaction.commit().during("commit")?;
+        Ok(outcome)
+    }
+
+    /// Runs `work` on the last committed state.
+    pub(super) fn read<T>(
+        &self,
+        work: impl FnOnce(&ReadTransaction) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        work(&self.database.begin_read().during("begin reading")?)
+    }
+}
+
+/// The number after the last one of a table whose keys grow.
+pub(super) fn next_number(table: &impl ReadableTable<u64, &'static [u8]>) -> Result<u64, StoreError> {
+    Ok(table.last().during("read a row")?.map_or(1, |(key, _)| key.value() + 1))
+}

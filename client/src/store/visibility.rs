@@ -1,0 +1,222 @@
+use redb::ReadableTable;
+use regard_core::error::Refusal;
+use regard_core::id::{DeviceId, DocumentId, UnitId};
+use regard_core::limits::RECEIPTS_PER_DEVICE_MAX;
+use regard_core::time::Timestamp;
+use regard_core::visibility::{Place, Receipt};
+use regard_core::wire::{Cursor, Peer, Scope};
+use serde::Serialize;
+
+use super::Store;
+use super::error::{During, StoreError};
+use super::tables::{
+    CURSORS, IDS, PEERS, PeerRow, QUARANTINE, QuarantineRow, RECEIPTS, ReceiptRow, SAVES, SAVES_OF, SaveRow, VisibleRow,
+};
+use super::transaction::{Writer, next_number};
+
+/// A save of a record, and how far it has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SaveState {
+    /// Its id.
+    pub unit: UnitId,
+    /// The device that made it, as it says.
+    pub author: Option<DeviceId>,
+    /// The device that brought it to the relay; `None` while it has not left this one.
+    pub carrier: Option<DeviceId>,
+    /// When it was made, as it says.
+    pub saved_at: Timestamp,
+    /// The scope whose log it belongs to.
+    pub scope: Scope,
+    /// Its place in the log; `None` while the relay has not accepted it.
+    pub place: Option<Place>,
+}
+
+/// Another device, as the relay last told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PeerState {
+    /// The device.
+    pub device: DeviceId,
+    /// Whether it is connected.
+    pub online: bool,
+    /// Since when it is, or is not.
+    pub since: Timestamp,
+}
+
+/// A change that was set aside.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Quarantined {
+    /// The record that it says it belongs to.
+    pub document: DocumentId,
+    /// Why it was not accepted.
+    pub reason: Refusal,
+    /// Who brought it.
+    pub carrier: DeviceId,
+    /// Its place in the log.
+    pub seq: u64,
+    /// When it came.
+    pub at: Timestamp,
+    /// Its size in bytes.
+    pub bytes: usize,
+}
+
+/// Notes a save for the records that it touches, and answers its row.
+pub(super) fn note_save(writer: &mut Writer<'_>, save: &SaveRow) -> Result<u64, StoreError> {
+    let number = next_number(&writer.saves)?;
+    SAVES.put(&mut writer.saves, number, save)?;
+    for row in &save.rows {
+        writer.saves_of.insert((row.0, number), ()).during("write a row")?;
+    }
+    Ok(number)
+}
+
+pub(super) fn note_visible(
+    writer: &mut Writer<'_>,
+    save: u64,
+    carrier: DeviceId,
+    visible: VisibleRow,
+) -> Result<(), StoreError> {
+    let row: Option<SaveRow> = SAVES.get(&writer.saves, save)?;
+    let mut row = row.ok_or_else(|| StoreError::damaged(format!("save {save} waits to be sent and is not there")))?;
+    (row.carrier, row.visible) = (Some(carrier), Some(visible));
+    SAVES.put(&mut writer.saves, save, &row)
+}
+
+impl Store {
+    /// How far a scope's log is applied.
+    ///
+    /// # Errors
+    /// As the disk has it.
+    pub fn cursor(&self, scope: Scope) -> Result<Option<Cursor>, StoreError> {
+        self.read(|transaction| {
+            let table = transaction.open_table(CURSORS.definition).during("open a table")?;
+            CURSORS.get(&table, scope.number())
+        })
+    }
+
+    /// Moves the cursor over what this device has brought itself.
+    ///
+    /// # Errors
+    /// As the disk has it.
+    pub fn advance(&self, scope: Scope, cursor: Cursor) -> Result<(), StoreError> {
+        self.write(|writer| CURSORS.put(&mut writer.cursors, scope.number(), &cursor))
+    }
+
+    /// The saves of a record, newest first.
+    ///
+    /// # Errors
+    /// [`StoreError::NoRecord`]; else as the disk has it.
+    pub fn saves(&self, id: DocumentId, at_most: usize) -> Result<Vec<SaveState>, StoreError> {
+        self.read(|transaction| {
+            let ids = transaction.open_table(IDS).during("open a table")?;
+            let saves_of = transaction.open_table(SAVES_OF).during("open a table")?;
+            let saves = transaction.open_table(SAVES.definition).during("open a table")?;
+            let row = ids.get(id.as_bytes()).during("read a row")?.ok_or(StoreError::NoRecord(id))?.value();
+            let newest = saves_of.range((row, 0)..=(row, u64::MAX)).during("read rows")?.rev().take(at_most);
+            newest
+                .map(|entry| {
+                    let number = entry.during("read a row")?.0.value().1;
+                    let save: Option<SaveRow> = SAVES.get(&saves, number)?;
+                    let save = save.ok_or_else(|| StoreError::damaged(format!("save {number} is missing")))?;
+                    Ok(save_state(save))
+                })
+                .collect()
+        })
+    }
+
+    /// Keeps what the relay told of other devices.
+    ///
+    /// # Errors
+    /// As the disk has it.
+    pub fn keep_peers(&self, peers: &[Peer]) -> Result<(), StoreError> {
+        self.write(|writer| {
+            for peer in peers {
+                let device = *peer.device.as_bytes();
+                PEERS.put(&mut writer.peers, device, &PeerRow { online: peer.online, since: peer.since })?;
+                for applied in &peer.applied {
+                    let key = (device, applied.scope.number(), applied.seq);
+                    if RECEIPTS.get::<ReceiptRow>(&writer.receipts, key)?.is_some_and(|row| row.epoch == applied.epoch)
+                    {
+                        continue;
+                    }
+                    let row = ReceiptRow { epoch: applied.epoch, at: applied.at, except: applied.except.clone() };
+                    RECEIPTS.put(&mut writer.receipts, key, &row)?;
+                    drop_old_receipts(writer, device, applied.scope)?;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Other devices as last heard.
+    ///
+    /// # Errors
+    /// As the disk has it.
+    pub fn peers(&self) -> Result<Vec<PeerState>, StoreError> {
+        self.read(|transaction| {
+            let table = transaction.open_table(PEERS.definition).during("open a table")?;
+            let rows = table.iter().during("read rows")?;
+            rows.map(|entry| {
+                let (key, value) = entry.during("read a row")?;
+                let row: PeerRow = PEERS.open(&key.value(), value.value())?;
+                Ok(PeerState { device: DeviceId::from_bytes(key.value()), online: row.online, since: row.since })
+            })
+            .collect()
+        })
+    }
+
+    /// The first report in which `device` says that it has applied `place`.
+    ///
+    /// # Errors
+    /// As the disk has it.
+    pub fn receipt(&self, device: DeviceId, scope: Scope, place: &Place) -> Result<Option<Receipt>, StoreError> {
+        self.read(|transaction| {
+            let table = transaction.open_table(RECEIPTS.definition).during("open a table")?;
+            let from = (*device.as_bytes(), scope.number(), place.seq);
+            for entry in table.range(from..=(from.0, from.1, u64::MAX)).during("read rows")? {
+                let (key, value) = entry.during("read a row")?;
+                let row: ReceiptRow = RECEIPTS.open(&key.value(), value.value())?;
+                if row.epoch == place.epoch {
+                    return Ok(Some(Receipt { at: row.at, set_aside: row.except.contains(&place.seq) }));
+                }
+            }
+            Ok(None)
+        })
+    }
+
+    /// What was set aside, newest first.
+    ///
+    /// # Errors
+    /// As the disk has it.
+    pub fn quarantined(&self) -> Result<Vec<Quarantined>, StoreError> {
+        self.read(|transaction| {
+            let table = transaction.open_table(QUARANTINE.definition).during("open a table")?;
+            let rows = table.iter().during("read rows")?.rev();
+            rows.map(|entry| {
+                let (key, value) = entry.during("read a row")?;
+                let row: QuarantineRow = QUARANTINE.open(&key.value(), value.value())?;
+                let QuarantineRow { document, reason, carrier, seq, at, bytes } = row;
+                Ok(Quarantined { document, reason, carrier, seq, at, bytes: bytes.len() })
+            })
+            .collect()
+        })
+    }
+}
+
+fn save_state(save: SaveRow) -> SaveState {
+    let place = save.visible.map(|visible| Place { epoch: visible.epoch, seq: visible.seq, at: visible.at });
+    let SaveRow { unit, author, carrier, saved_at, scope, .. } = save;
+    SaveState { unit, author, carrier, saved_at, scope, place }
+}
+
+/// Receipts grow with every report; the oldest say least, because whoever asks about an old save is answered by any later one.
+fn drop_old_receipts(writer: &mut Writer<'_>, device: [u8; 16], scope: Scope) -> Result<(), StoreError> {
+    let all = (device, scope.number(), 0)..=(device, scope.number(), u64::MAX);
+    let keys: Vec<_> = {
+        let rows = writer.receipts.range(all).during("read rows")?;
+        rows.map(|entry| entry.during("read a row").map(|(key, _)| key.value())).collect::<Result<_, _>>()?
+    };
+    for key in keys.iter().take(keys.len().saturating_sub(RECEIPTS_PER_DEVICE_MAX)) {
+        writer.receipts.remove(*key).during("remove a row")?;
+    }
+    Ok(())
+}

@@ -1,0 +1,106 @@
+use std::collections::VecDeque;
+
+use super::effect::{Effect, Queued};
+use crate::error::{Cause, Refusal};
+use crate::id::EpochId;
+use crate::limits::PUSHES_IN_FLIGHT_MAX;
+use crate::wire::{ClientFrame, Push, Scope, Unit, UnitOutcome, encode_batch};
+
+/// Drains a scope's outbox in order, with a few pushes on the way at a time. What is not acknowledged when the connection
+/// ends is read and sent again by the next one; the relay knows it by its hash.
+#[derive(Debug)]
+pub(super) struct Outbox {
+    scope: Scope,
+    /// Everything up to here has been sent on this connection.
+    sent: u64,
+    /// There may be more behind `sent`.
+    more: bool,
+    reading: bool,
+    in_flight: VecDeque<InFlight>,
+    next_number: u64,
+}
+
+#[derive(Debug)]
+struct InFlight {
+    number: u64,
+    places: Vec<u64>,
+}
+
+impl Outbox {
+    pub(super) fn new(scope: Scope) -> Self {
+        Self { scope, sent: 0, more: true, reading: false, in_flight: VecDeque::new(), next_number: 1 }
+    }
+
+    pub(super) fn is_drained(&self) -> bool {
+        !self.more && !self.reading && self.in_flight.is_empty()
+    }
+
+    pub(super) fn disconnected(&mut self) {
+        (self.sent, self.more, self.reading) = (0, true, false);
+        self.in_flight.clear();
+    }
+
+    pub(super) fn connected(&mut self) -> Vec<Effect> {
+        self.disconnected();
+        self.pump()
+    }
+
+    pub(super) fn saved(&mut self, live: bool) -> Vec<Effect> {
+        self.more = true;
+        if live { self.pump() } else { Vec::new() }
+    }
+
+    pub(super) fn on_units(&mut self, queued: Vec<Queued>) -> Vec<Effect> {
+        if !std::mem::take(&mut self.reading) {
+            return Vec::new();
+        }
+        let Some(last) = queued.last() else {
+            // A save that came while the outbox was read has set `more` again by its own event.
+            return self.pump();
+        };
+        (self.sent, self.more) = (last.place, true);
+        let (places, units): (Vec<u64>, Vec<Unit>) =
+            queued.into_iter().map(|queued| (queued.place, queued.unit)).unzip();
+        let number = self.next_number;
+        self.next_number += 1;
+        self.in_flight.push_back(InFlight { number, places });
+        let push = Push { scope: self.scope, number, units: encode_batch(&units) };
+        let mut effects = vec![Effect::Send(ClientFrame::Push(push))];
+        effects.extend(self.pump());
+        effects
+    }
+
+    /// The relay answers pushes in their order. What can be tried again later stays in the outbox.
+    pub(super) fn on_pushed(
+        &mut self,
+        epoch: EpochId,
+        number: u64,
+        outcomes: Vec<UnitOutcome>,
+    ) -> Result<Vec<Effect>, Refusal> {
+        let unexpected =
+            || Refusal::new(Cause::Malformed, format!("the relay answers push {number}, which was not sent"));
+        let sent = self.in_flight.pop_front().ok_or_else(unexpected)?;
+        if sent.number != number || sent.places.len() != outcomes.len() {
+            return Err(unexpected());
+        }
+        let settled = sent.places.into_iter().zip(outcomes).filter(|(_, outcome)| match outcome {
+            UnitOutcome::Visible { .. } => true,
+            UnitOutcome::Refused(refusal) => !refusal.cause.may_pass_later(),
+        });
+        let outcomes: Vec<_> = settled.collect();
+        let mut effects = Vec::new();
+        if !outcomes.is_empty() {
+            effects.push(Effect::Settle { scope: self.scope, epoch, outcomes });
+        }
+        effects.extend(self.pump());
+        Ok(effects)
+    }
+
+    fn pump(&mut self) -> Vec<Effect> {
+        if self.reading || !self.more || self.in_flight.len() >= PUSHES_IN_FLIGHT_MAX {
+            return Vec::new();
+        }
+        (self.reading, self.more) = (true, false);
+        vec![Effect::ReadOutbox { scope: self.scope, after: self.sent }]
+    }
+}

@@ -1,0 +1,184 @@
+use super::*;
+use crate::id::{DeviceId, EpochId, UnitId, WorkspaceId};
+use crate::wire::{Applied, Cursor, Directory, LogHead, Push, Subscribe, Unit};
+
+const SCOPE: Scope = Scope::Records;
+const EPOCH: EpochId = EpochId::from_bytes([2; 16]);
+
+fn cursor(seq: u64) -> Cursor {
+    let start = Cursor::start(WorkspaceId::from_bytes([1; 16]), SCOPE, EPOCH);
+    Cursor { seq, ..start }
+}
+
+fn session(from: Option<Cursor>) -> Session {
+    let start = Start { instance: 1, program: "test".into(), cursors: vec![(SCOPE, from)], seed: 1 };
+    Session::new(start, Timestamp(0))
+}
+
+fn welcome(head: Cursor) -> Event {
+    Event::Frame(RelayFrame::Welcome(Welcome {
+        version: PROTOCOL_VERSION,
+        now: Timestamp(0),
+        logs: vec![LogHead { scope: SCOPE, cursor: head }],
+        directory: Directory::default(),
+        features: Vec::new(),
+    }))
+}
+
+fn live(from: Option<Cursor>, head: Cursor) -> Session {
+    let mut session = session(from);
+    session.handle(Event::GoOnline, Timestamp(0));
+    session.handle(Event::Connected, Timestamp(0));
+    session.handle(welcome(head), Timestamp(0));
+    session
+}
+
+fn queued(place: u64) -> Queued {
+    let (id, author) = (UnitId::from_bytes([9; 16]), Some(DeviceId::from_bytes([1; 16])));
+    Queued { place, unit: Unit { id, author, saved_at: Timestamp(0), changes: Vec::new(), signature: None } }
+}
+
+fn visible(seq: u64) -> UnitOutcome {
+    UnitOutcome::Visible { seqs: vec![seq], at: Timestamp(5) }
+}
+
+fn pushed(number: u64, outcomes: Vec<UnitOutcome>) -> Event {
+    Event::Frame(RelayFrame::Pushed { scope: SCOPE, number, outcomes })
+}
+
+fn unavailable() -> Refusal {
+    Refusal::new(Cause::Unavailable, "no route")
+}
+
+#[test]
+fn going_online_greets_subscribes_from_the_cursor_and_drains_the_outbox() {
+    let mut session = session(Some(cursor(7)));
+    assert_eq!(session.handle(Event::GoOnline, Timestamp(0))[0], Effect::Connect);
+    let greeting = session.handle(Event::Connected, Timestamp(1));
+    assert!(matches!(&greeting[0], Effect::Send(ClientFrame::Hello(hello)) if hello.instance == 1), "{greeting:?}");
+    let effects = session.handle(welcome(cursor(9)), Timestamp(2));
+    let subscribe = Subscribe { scope: SCOPE, from: Some(cursor(7)) };
+    assert!(effects.contains(&Effect::Send(ClientFrame::Subscribe(subscribe))), "{effects:?}");
+    assert!(effects.contains(&Effect::ReadOutbox { scope: SCOPE, after: 0 }), "{effects:?}");
+    assert!(effects.contains(&Effect::Announce(Link::Live { since: Timestamp(2) })), "{effects:?}");
+}
+
+#[test]
+fn a_save_is_settled_only_when_the_relay_says_visible() {
+    let mut session = live(None, cursor(0));
+    let sent = session.handle(Event::Outbox { scope: SCOPE, units: vec![queued(3), queued(4)] }, Timestamp(0));
+    assert!(matches!(&sent[0], Effect::Send(ClientFrame::Push(Push { number: 1, .. }))), "{sent:?}");
+    assert!(sent.contains(&Effect::ReadOutbox { scope: SCOPE, after: 4 }), "{sent:?}");
+    session.handle(Event::Outbox { scope: SCOPE, units: Vec::new() }, Timestamp(0));
+    assert!(!session.is_settled());
+    let refused = UnitOutcome::Refused(Refusal::new(Cause::SequenceTaken, "taken"));
+    let effects = session.handle(pushed(1, vec![visible(1), refused.clone()]), Timestamp(0));
+    assert_eq!(
+        effects[0],
+        Effect::Settle { scope: SCOPE, epoch: EPOCH, outcomes: vec![(3, visible(1)), (4, refused)] }
+    );
+}
+
+#[test]
+fn a_refusal_that_may_pass_keeps_the_save_in_the_outbox_and_waits() {
+    let mut session = live(None, cursor(0));
+    session.handle(Event::Outbox { scope: SCOPE, units: vec![queued(3)] }, Timestamp(0));
+    let effects = session.handle(pushed(1, vec![UnitOutcome::Refused(unavailable())]), Timestamp(0));
+    assert!(!effects.iter().any(|effect| matches!(effect, Effect::Settle { .. })), "{effects:?}");
+    assert!(matches!(session.link(), Link::Waiting { .. }));
+}
+
+#[test]
+fn what_was_not_acknowledged_is_sent_again_by_the_next_connection() {
+    let mut session = live(None, cursor(0));
+    session.handle(Event::Outbox { scope: SCOPE, units: vec![queued(3)] }, Timestamp(0));
+    session.handle(Event::Closed { reason: unavailable() }, Timestamp(10));
+    let late = session.handle(pushed(1, vec![visible(1)]), Timestamp(11));
+    assert_eq!(late, Vec::new(), "an answer from a connection that is gone");
+    session.handle(Event::Timer, Timestamp(60_000));
+    session.handle(Event::Connected, Timestamp(60_000));
+    let effects = session.handle(welcome(cursor(0)), Timestamp(60_000));
+    assert!(effects.contains(&Effect::ReadOutbox { scope: SCOPE, after: 0 }), "{effects:?}");
+}
+
+#[test]
+fn at_most_a_few_pushes_are_on_the_way() {
+    let mut session = live(None, cursor(0));
+    let mut reads = 1;
+    for place in 1..20 {
+        let effects = session.handle(Event::Outbox { scope: SCOPE, units: vec![queued(place)] }, Timestamp(0));
+        if !effects.iter().any(|effect| matches!(effect, Effect::ReadOutbox { .. })) {
+            break;
+        }
+        reads += 1;
+    }
+    assert_eq!(reads, crate::limits::PUSHES_IN_FLIGHT_MAX);
+}
+
+#[test]
+fn a_save_made_while_the_outbox_is_read_is_not_forgotten() {
+    let mut session = live(None, cursor(0));
+    assert_eq!(session.handle(Event::Saved { scope: SCOPE }, Timestamp(0)), Vec::new());
+    let effects = session.handle(Event::Outbox { scope: SCOPE, units: Vec::new() }, Timestamp(0));
+    assert_eq!(effects, vec![Effect::ReadOutbox { scope: SCOPE, after: 0 }]);
+}
+
+#[test]
+fn a_log_of_another_epoch_restarts_both_directions() {
+    let other = Cursor { epoch: EpochId::from_bytes([8; 16]), ..cursor(100) };
+    let mut session = session(Some(cursor(7)));
+    session.handle(Event::GoOnline, Timestamp(0));
+    session.handle(Event::Connected, Timestamp(0));
+    let effects = session.handle(welcome(other), Timestamp(0));
+    let from_start = Effect::Send(ClientFrame::Subscribe(Subscribe { scope: SCOPE, from: None }));
+    let restart = effects.iter().position(|effect| *effect == Effect::Restart { scope: SCOPE });
+    let read = effects.iter().position(|effect| *effect == Effect::ReadOutbox { scope: SCOPE, after: 0 });
+    assert!(effects.contains(&from_start) && restart.is_some() && restart < read, "{effects:?}");
+    let effects = session.handle(Event::Frame(RelayFrame::CursorVoid { scope: SCOPE, head: other }), Timestamp(0));
+    assert!(effects.contains(&Effect::Restart { scope: SCOPE }) && effects.contains(&from_start), "{effects:?}");
+}
+
+#[test]
+fn a_receipt_goes_out_when_the_store_says_applied_and_names_what_was_set_aside() {
+    let mut session = live(Some(cursor(0)), cursor(3));
+    let effects = session.handle(Event::Frame(RelayFrame::Segment { scope: SCOPE, packed: vec![1] }), Timestamp(0));
+    assert_eq!(effects, vec![Effect::Apply { scope: SCOPE, epoch: EPOCH, packed: vec![1] }]);
+    session.handle(Event::Frame(RelayFrame::CaughtUp { scope: SCOPE, cursor: cursor(3) }), Timestamp(0));
+    assert!(!session.is_settled());
+    let effects = session.handle(Event::Applied { scope: SCOPE, cursor: cursor(3), except: vec![2] }, Timestamp(0));
+    let receipt = Applied { scope: SCOPE, cursor: cursor(3), except: vec![2] };
+    assert_eq!(effects, vec![Effect::Send(ClientFrame::Applied(receipt))]);
+    session.handle(Event::Outbox { scope: SCOPE, units: Vec::new() }, Timestamp(0));
+    assert!(session.is_settled());
+}
+
+#[test]
+fn offline_by_choice_stays_offline_and_online_connects_at_once() {
+    let mut session = live(None, cursor(0));
+    assert_eq!(session.handle(Event::GoOffline, Timestamp(1))[0], Effect::Close);
+    assert_eq!(session.handle(Event::Closed { reason: unavailable() }, Timestamp(2)), Vec::new());
+    assert_eq!(session.handle(Event::Timer, Timestamp(1_000_000)), Vec::new());
+    assert_eq!(session.handle(Event::Saved { scope: SCOPE }, Timestamp(3)), Vec::new());
+    assert_eq!(session.handle(Event::GoOnline, Timestamp(4))[0], Effect::Connect);
+}
+
+#[test]
+fn a_silent_relay_is_left_and_tried_again() {
+    let mut session = live(None, cursor(0));
+    let silent = Timestamp(0).after(3 * KEEPALIVE);
+    let effects = session.handle(Event::Timer, silent);
+    assert_eq!(effects[0], Effect::Close);
+    let Link::Waiting { retry_at, since, .. } = session.link().clone() else { panic!("{:?}", session.link()) };
+    assert_eq!(since, silent);
+    assert_eq!(session.handle(Event::Timer, retry_at)[0], Effect::Connect);
+    session.handle(Event::Closed { reason: unavailable() }, retry_at);
+    assert!(matches!(session.link(), Link::Waiting { since, .. } if *since == silent), "{:?}", session.link());
+}
+
+#[test]
+fn a_sign_of_life_keeps_the_connection() {
+    let mut session = live(None, cursor(0));
+    session.handle(Event::Heard, Timestamp(0).after(2 * KEEPALIVE));
+    let effects = session.handle(Event::Timer, Timestamp(0).after(3 * KEEPALIVE));
+    assert_eq!(effects, vec![Effect::Wake(Timestamp(0).after(5 * KEEPALIVE))]);
+}
