@@ -304,7 +304,6 @@ fn wrong(field: &Field, expected: &str) -> Result<(), EditError> {
     Err(EditError::WrongForm { name: field.name.into(), expected: expected.into() })
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` calls")]
 fn refused(error: impl ToString) -> EditError {
     EditError::Refused(error.to_string())
 }
