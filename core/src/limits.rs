@@ -13,6 +13,9 @@ pub const CHANGE_BYTES_MAX: usize = 4 << 20;
 pub const INFLATE_RATIO_MAX: usize = 200;
 /// Operations of one change. Each costs memory in Automerge (about 100 bytes); a pasted text of 200 KB is the largest honest case.
 pub const CHANGE_OPS_MAX: u64 = 200_000;
+/// Bytes of a change's keys, runs written out: a run writes a key once for thousands of operations, and Automerge holds it
+/// for each of them. 100 KB made it take 1 GB. The largest honest change, a full map of entries, has 1 MB.
+pub const CHANGE_TEXT_BYTES_MAX: u64 = 4 << 20;
 /// Operations of one document over its life. Far below `u32::MAX`, where Automerge panics.
 pub const DOCUMENT_OPS_MAX: u64 = 1 << 30;
 /// Dependencies of one change: as many as there were concurrent heads. A team of a hundred all offline needs a hundred.

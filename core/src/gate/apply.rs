@@ -1,4 +1,6 @@
-use automerge::{Automerge, Change, ReadDoc};
+use std::collections::HashMap;
+
+use automerge::{Automerge, Change};
 
 use super::{Checked, Verdict, admit};
 use crate::error::{Cause, Refusal};
@@ -63,20 +65,28 @@ fn apply_together(document: &mut Document, changes: &[Checked]) -> Option<Vec<Re
 
 /// A copy of `base` with `changes`; Automerge's panics, errors and silent omissions all end as a refusal.
 fn applied(base: &Automerge, changes: &[&Checked]) -> Result<Automerge, Refusal> {
-    let outcome = guarded(|| {
+    let outcome = guarded(|| -> Result<Automerge, String> {
         let parsed: Result<Vec<Change>, _> = changes.iter().map(|change| Change::try_from(&change.bytes[..])).collect();
         let mut copy = base.clone();
         copy.apply_changes(parsed.map_err(|error| error.to_string())?).map_err(|error| error.to_string())?;
+        gives_back(&copy, &base.get_heads(), changes)?;
         Ok(copy)
     });
-    let copy = outcome.and_then(|result: Result<Automerge, String>| result);
-    let copy = copy.map_err(|detail| Refusal::new(Cause::NotApplicable, detail))?;
-    let absent = changes.iter().find(|c| copy.get_change_by_hash(&foreign(c.header.hash)).is_none());
-    match absent {
-        Some(change) => {
-            let detail = format!("change {} was taken without an error and is not there", change.header.hash);
-            Err(Refusal::new(Cause::NotApplicable, detail))
+    outcome.and_then(|result| result).map_err(|detail| Refusal::new(Cause::NotApplicable, detail))
+}
+
+/// Looks whether the document has the changes, byte for byte. Automerge keeps the operations and encodes a change anew when
+/// it is asked for: one that was encoded in another way than Automerge's own comes back with another hash, or panics, then
+/// and whenever the document is saved and loaded.
+fn gives_back(document: &Automerge, before: &[automerge::ChangeHash], changes: &[&Checked]) -> Result<(), String> {
+    let there: HashMap<_, _> = document.get_changes(before).into_iter().map(|change| (change.hash(), change)).collect();
+    for change in changes {
+        let hash = change.header.hash;
+        let found = there.get(&foreign(hash));
+        let found = found.ok_or_else(|| format!("change {hash} was taken without an error and is not there"))?;
+        if found.raw_bytes() != change.bytes {
+            return Err(format!("change {hash} was taken and does not come back as it was"));
         }
-        None => Ok(copy),
     }
+    Ok(())
 }

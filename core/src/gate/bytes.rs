@@ -35,24 +35,32 @@ impl<'a> Bytes<'a> {
             }
             value |= bits << shift;
             if byte & 0x80 == 0 {
-                return Ok(value);
+                // Automerge refuses numbers that are written longer than they must be.
+                return if byte == 0 && shift > 0 { Err(no_number(what)) } else { Ok(value) };
             }
         }
-        Err(Refusal::new(Cause::Malformed, format!("the {what} is no number of 64 bits")))
+        Err(no_number(what))
     }
 
     /// A signed LEB128 number.
     pub(super) fn signed(&mut self, what: &str) -> Result<i64, Refusal> {
         let mut value = 0i64;
+        let mut before = 0;
         for shift in (0..64).step_by(7) {
             let [byte] = self.array::<1>(what)?;
             value |= i64::from(byte & 0x7f) << shift;
             if byte & 0x80 == 0 {
+                // A last byte that only repeats the sign is one too many; the tenth has room for nothing but the sign.
+                let repeats = shift > 0 && ((byte == 0 && before & 0x40 == 0) || (byte == 0x7f && before & 0x40 != 0));
+                if repeats || (shift == 63 && byte != 0 && byte != 0x7f) {
+                    break;
+                }
                 let used = shift + 7;
                 return Ok(if used < 64 && byte & 0x40 != 0 { value | (-1 << used) } else { value });
             }
+            before = byte;
         }
-        Err(Refusal::new(Cause::Malformed, format!("the {what} is no number of 64 bits")))
+        Err(no_number(what))
     }
 
     /// A count or length that may be at most `bound`.
@@ -62,6 +70,10 @@ impl<'a> Bytes<'a> {
             Refusal::new(Cause::TooLarge, format!("the {what} is {found}, and at most {bound} is allowed"))
         })
     }
+}
+
+fn no_number(what: &str) -> Refusal {
+    Refusal::new(Cause::Malformed, format!("the {what} is no number of 64 bits in its shortest form"))
 }
 
 fn truncated(what: &str) -> Refusal {
@@ -94,5 +106,17 @@ mod tests {
         );
         assert!(Bytes::new(&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02]).unsigned("n").is_err());
         assert!(Bytes::new(&[0x80]).unsigned("n").is_err());
+    }
+
+    /// Automerge refuses them, so the relay, which opens no document, would log what no device can apply.
+    #[test]
+    fn numbers_that_are_longer_than_they_must_be_are_refused() {
+        for bytes in [&[0x80, 0x00][..], &[0x81, 0x80, 0x00]] {
+            assert!(Bytes::new(bytes).unsigned("number").is_err(), "{bytes:?}");
+        }
+        let too_wide = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02];
+        for bytes in [&[0x80, 0x00][..], &[0xff, 0x7f], &[0x81, 0x00], &too_wide] {
+            assert!(Bytes::new(bytes).signed("number").is_err(), "{bytes:?}");
+        }
     }
 }

@@ -88,5 +88,5 @@ fn write_unsigned(to: &mut Vec<u8>, mut value: u64) {
         to.push((value & 0x7f) as u8 | 0x80);
         value >>= 7;
     }
-    to.push(value as u8);
+    to.push((value & 0x7f) as u8);
 }

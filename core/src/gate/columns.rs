@@ -2,7 +2,7 @@
 
 use super::bytes::Bytes;
 use crate::error::{Cause, Refusal};
-use crate::limits::{CHANGE_BYTES_MAX, CHANGE_OPS_MAX};
+use crate::limits::{CHANGE_BYTES_MAX, CHANGE_OPS_MAX, CHANGE_TEXT_BYTES_MAX};
 
 /// The column of what each operation does; it has a row for every operation.
 const ACTION: u64 = 0x42;
@@ -56,28 +56,37 @@ fn rows(specification: u64, data: &[u8]) -> Result<u64, Refusal> {
 fn run_lengths(data: &[u8], cell: Cell) -> Result<u64, Refusal> {
     let mut bytes = Bytes::new(data);
     let mut rows = 0u64;
+    let mut text_bytes = 0u64;
     while !bytes.is_empty() && rows <= CHANGE_OPS_MAX {
         let length = bytes.signed("run")?;
-        let (run, cells) = match length {
-            0 => (bytes.unsigned("run of nulls")?, 0),
-            1.. => (length.unsigned_abs(), 1),
-            _ => (length.unsigned_abs(), length.unsigned_abs()),
+        let (run, cells, repeats) = match length {
+            0 => (bytes.unsigned("run of nulls")?, 0, 1),
+            1.. => (length.unsigned_abs(), 1, length.unsigned_abs()),
+            _ => (length.unsigned_abs(), length.unsigned_abs(), 1),
         };
         rows = rows.saturating_add(run);
-        if rows <= CHANGE_OPS_MAX {
-            (0..cells).try_for_each(|_| skip(&mut bytes, cell))?;
+        if rows > CHANGE_OPS_MAX {
+            break;
+        }
+        for _ in 0..cells {
+            text_bytes += skip(&mut bytes, cell)? as u64 * repeats;
+        }
+        if text_bytes > CHANGE_TEXT_BYTES_MAX {
+            let detail = format!("the change repeats its keys to more than {CHANGE_TEXT_BYTES_MAX} bytes");
+            return Err(Refusal::new(Cause::TooLarge, detail));
         }
     }
     Ok(rows)
 }
 
-fn skip(bytes: &mut Bytes<'_>, cell: Cell) -> Result<(), Refusal> {
+/// Reads over one value and answers how many bytes of text it is.
+fn skip(bytes: &mut Bytes<'_>, cell: Cell) -> Result<usize, Refusal> {
     match cell {
-        Cell::Unsigned => bytes.unsigned("column").map(drop),
-        Cell::Signed => bytes.signed("column").map(drop),
+        Cell::Unsigned => bytes.unsigned("column").map(|_| 0),
+        Cell::Signed => bytes.signed("column").map(|_| 0),
         Cell::Text => {
             let length = bytes.bounded(CHANGE_BYTES_MAX, "key's length")?;
-            bytes.take(length, "key").map(drop)
+            bytes.take(length, "key").map(<[u8]>::len)
         }
     }
 }

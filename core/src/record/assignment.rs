@@ -63,7 +63,7 @@ enum Operator {
 
 fn split(text: &str) -> Result<(&str, Operator, &str), BadAssignment> {
     // An item may hold a '=': look for the sign behind the bracket, where there is one.
-    let from = if text.find('[') < text.find('=') { text.find("]").unwrap_or(0) } else { 0 };
+    let from = if text.find('[') < text.find('=') { text.find(']').unwrap_or(0) } else { 0 };
     let at = text[from..].find('=').map(|at| from + at);
     let at = at.ok_or_else(|| BadAssignment::NoEquals(text.chars().take(80).collect()))?;
     let (place, value) = (&text[..at], &text[at + 1..]);
@@ -91,7 +91,6 @@ fn is_moment(text: &str) -> bool {
         text.strip_prefix("--").is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_digit() || b == b'-'));
     without_year
         || text.parse::<jiff::Timestamp>().is_ok()
-        || text.parse::<jiff::Zoned>().is_ok()
         || text.parse::<jiff::civil::DateTime>().is_ok()
         || text.split_once('[').is_some_and(|(local, _)| local.parse::<jiff::civil::DateTime>().is_ok())
 }

@@ -5,9 +5,9 @@ use automerge::{ActorId, ObjId, ObjType, ROOT, ReadDoc, ScalarValue, Value};
 use sha2::{Digest, Sha256};
 
 use super::document::{StoredChange, stored};
-use super::read::{Scalar, join_key};
+use super::read::{Scalar, join_key, read_value};
 use super::schema::{self, Field, Form};
-use super::{Document, Kind, genesis};
+use super::{Document, Kind, Life, genesis};
 use crate::id::{Actor, DocumentId};
 use crate::limits::{BODY_BYTES_MAX, ENTRIES_MAX, KEY_BYTES_MAX, LINE_BYTES_MAX, NOTES_BYTES_MAX};
 use crate::time::Timestamp;
@@ -86,11 +86,14 @@ impl Document {
     /// Any [`EditError`]; the record is then as it was.
     pub fn edit(&mut self, edits: &[Edit], actor: &Actor, at: Timestamp) -> Result<Option<StoredChange>, EditError> {
         let kind = self.kind();
-        let pending: Vec<Edit> = edits.iter().filter(|edit| !self.is_already_so(edit)).cloned().collect();
+        let mut standing = Standing {
+            life: self.life(),
+            notes_are_contested: self.shown_notes().is_some_and(|shown| !shown.others.is_empty()),
+        };
         self.act_as(actor);
         let mut transaction = self.automerge.transaction();
-        for edit in &pending {
-            if let Err(error) = write(&mut transaction, kind, edit) {
+        for edit in edits {
+            if let Err(error) = write(&mut transaction, kind, &mut standing, edit) {
                 transaction.rollback();
                 return Err(error);
             }
@@ -132,34 +135,32 @@ impl Document {
         transaction.commit_with(CommitOptions::default().with_time(0));
         Ok(self.automerge.get_last_local_change().map(|change| stored(&change)))
     }
+}
 
-    /// Whether writing would change nothing: the value is there and no concurrent one differs from it.
-    fn is_already_so(&self, edit: &Edit) -> bool {
-        let same = |shown: Option<super::Shown>, value: &Scalar| {
-            shown.is_some_and(|shown| shown.others.is_empty() && shown.winner.value == *value)
-        };
-        match edit {
-            Edit::Set(name, value) => same(self.scalar(name), value),
-            Edit::Put { field, item, member, value } => {
-                let map = self.container(field);
-                map.is_some_and(|map| same(self.shown(&map, &join_key(item, member.as_deref())), value))
-            }
-            Edit::Restore => self.life() == super::Life::Live,
-            Edit::Delete => self.life() == super::Life::Deleted,
-            Edit::Clear(_) | Edit::Remove { .. } => false,
-        }
+/// What a transaction cannot tell of the record as the edits so far have made it.
+struct Standing {
+    life: Life,
+    notes_are_contested: bool,
+}
+
+/// Writes one edit on top of those before it, or nothing where it is already so.
+fn write(to: &mut Transaction<'_>, kind: Kind, standing: &mut Standing, edit: &Edit) -> Result<(), EditError> {
+    match edit {
+        Edit::Set(name, value) => set(to, known(kind, name)?, value, standing),
+        Edit::Clear(name) => clear(to, known(kind, name)?, standing),
+        Edit::Put { field, item, member, value } => put(to, known(kind, field)?, item, member.as_deref(), value),
+        Edit::Remove { field, item } => remove(to, known(kind, field)?, item),
+        Edit::Delete => set_life(to, &mut standing.life, Life::Deleted),
+        Edit::Restore => set_life(to, &mut standing.life, Life::Live),
     }
 }
 
-fn write(to: &mut Transaction<'_>, kind: Kind, edit: &Edit) -> Result<(), EditError> {
-    match edit {
-        Edit::Set(name, value) => set(to, known(kind, name)?, value),
-        Edit::Clear(name) => clear(to, known(kind, name)?),
-        Edit::Put { field, item, member, value } => put(to, known(kind, field)?, item, member.as_deref(), value),
-        Edit::Remove { field, item } => remove(to, known(kind, field)?, item),
-        Edit::Delete => to.put(ROOT, schema::DELETED, true).map_err(refused),
-        Edit::Restore => to.put(ROOT, schema::DELETED, false).map_err(refused),
+fn set_life(to: &mut Transaction<'_>, life: &mut Life, wanted: Life) -> Result<(), EditError> {
+    if *life == wanted {
+        return Ok(());
     }
+    *life = wanted;
+    overwrite(to, &ROOT, schema::DELETED, (wanted == Life::Deleted).into())
 }
 
 fn known(kind: Kind, name: &str) -> Result<&'static Field, EditError> {
@@ -170,43 +171,67 @@ fn known(kind: Kind, name: &str) -> Result<&'static Field, EditError> {
     })
 }
 
-fn set(to: &mut Transaction<'_>, field: &Field, value: &Scalar) -> Result<(), EditError> {
+fn set(to: &mut Transaction<'_>, field: &Field, value: &Scalar, standing: &mut Standing) -> Result<(), EditError> {
     match (field.form, value) {
-        (Form::Notes, Scalar::Text(text)) => set_notes(to, field.name, text),
+        (Form::Notes, Scalar::Text(text)) => set_notes(to, field.name, text, standing),
         (Form::Line | Form::Moment, Scalar::Text(text)) if text.contains(['\n', '\r']) => {
             wrong(field, "takes a single line")
         }
-        (Form::Line | Form::Moment, Scalar::Text(text)) => put_scalar(to, field.name, text, LINE_BYTES_MAX),
-        (Form::Block, Scalar::Text(text)) => put_scalar(to, field.name, text, BODY_BYTES_MAX),
+        (Form::Line | Form::Moment, Scalar::Text(text)) => put_text(to, field.name, text, LINE_BYTES_MAX),
+        (Form::Block, Scalar::Text(text)) => put_text(to, field.name, text, BODY_BYTES_MAX),
         (Form::Link, Scalar::Text(text)) if text.parse::<DocumentId>().is_err() => {
             wrong(field, "takes the id of a record")
         }
-        (Form::Link, Scalar::Text(text)) => put_scalar(to, field.name, text, LINE_BYTES_MAX),
-        (Form::Whole, Scalar::Whole(number)) => to.put(ROOT, field.name, *number).map_err(refused),
+        (Form::Link, Scalar::Text(text)) => put_text(to, field.name, text, LINE_BYTES_MAX),
+        (Form::Whole, Scalar::Whole(_)) => put_changed(to, &ROOT, field.name, value),
         (Form::Whole, _) => wrong(field, "takes a whole number"),
         (Form::Entries(_), _) => wrong(field, "has several entries: add one with += or remove one with -="),
         _ => wrong(field, "takes text"),
     }
 }
 
-fn put_scalar(to: &mut Transaction<'_>, name: &str, text: &str, bytes_max: usize) -> Result<(), EditError> {
+fn put_text(to: &mut Transaction<'_>, name: &str, text: &str, bytes_max: usize) -> Result<(), EditError> {
     within(name, text.len(), bytes_max)?;
-    to.put(ROOT, name, text).map_err(refused)
+    put_changed(to, &ROOT, name, &text.into())
+}
+
+/// Writes a value, unless it is there and no concurrent one differs from it.
+fn put_changed(to: &mut Transaction<'_>, object: &ObjId, key: &str, value: &Scalar) -> Result<(), EditError> {
+    let found = to.get_all(object, key).map_err(refused)?;
+    let mut readable = found.iter().filter_map(|(found, id)| read_value(to, found, id)).peekable();
+    if readable.peek().is_some() && readable.all(|found| found == *value) {
+        return Ok(());
+    }
+    overwrite(to, object, key, scalar_value(value))
+}
+
+/// Writes a value that counts as written here and now. Automerge's own `put` writes nothing where the value shows already,
+/// or only takes the others away: who decides for what shows would be outvoted by whoever did not know of the decision.
+fn overwrite(to: &mut Transaction<'_>, object: &ObjId, key: &str, value: ScalarValue) -> Result<(), EditError> {
+    let shows_already = matches!(to.get(object, key), Ok(Some((Value::Scalar(found), _))) if *found == value);
+    if shows_already {
+        to.delete(object, key).map_err(refused)?;
+    }
+    to.put(object, key, value).map_err(refused)
 }
 
 /// Writes the difference into the text that shows, so that both sides' typing stays. Where another program replaced the
-/// text by a plain string there is nothing to merge with, and the string is replaced.
-fn set_notes(to: &mut Transaction<'_>, name: &str, text: &str) -> Result<(), EditError> {
+/// text by a plain string there is nothing to merge with, and the string is replaced; and where the notes are contested, a
+/// new value at their place is what settles it.
+fn set_notes(to: &mut Transaction<'_>, name: &str, text: &str, standing: &mut Standing) -> Result<(), EditError> {
     within(name, text.len(), NOTES_BYTES_MAX)?;
+    if std::mem::take(&mut standing.notes_are_contested) {
+        return overwrite(to, &ROOT, name, text.into());
+    }
     match text_object(to, name) {
         Some(object) => to.update_text(&object, text).map_err(refused),
-        None => to.put(ROOT, name, text).map_err(refused),
+        None => put_changed(to, &ROOT, name, &text.into()),
     }
 }
 
-fn clear(to: &mut Transaction<'_>, field: &Field) -> Result<(), EditError> {
+fn clear(to: &mut Transaction<'_>, field: &Field, standing: &mut Standing) -> Result<(), EditError> {
     match field.form {
-        Form::Notes => set_notes(to, field.name, ""),
+        Form::Notes => set_notes(to, field.name, "", standing),
         Form::Entries(_) => wrong(field, "has several entries: remove one with -="),
         _ if to.get(ROOT, field.name).map_err(refused)?.is_some() => to.delete(ROOT, field.name).map_err(refused),
         _ => Ok(()),
@@ -230,11 +255,12 @@ fn put(
         within(field.name, text.len(), BODY_BYTES_MAX)?;
     }
     let map = map_object(to, field.name)?;
-    if to.length(&map) >= ENTRIES_MAX * (members.len() + 1) {
+    let is_new = to.get(&map, key.as_str()).map_err(refused)?.is_none();
+    if is_new && to.length(&map) >= ENTRIES_MAX * (members.len() + 1) {
         let bound = format!("{ENTRIES_MAX} entries");
         return Err(EditError::TooLarge { name: field.name.into(), bound, found: to.length(&map) });
     }
-    to.put(&map, key, scalar_value(value)).map_err(refused)
+    put_changed(to, &map, &key, value)
 }
 
 fn remove(to: &mut Transaction<'_>, field: &Field, item: &str) -> Result<(), EditError> {

@@ -9,9 +9,9 @@
 
 use std::sync::OnceLock;
 
-use automerge::{Automerge, Change};
+use automerge::{Automerge, Change, ObjId, ROOT, ReadDoc};
 
-use super::Kind;
+use super::{Kind, schema};
 use crate::id::ChangeHash;
 
 /// The frozen bytes of `kind`'s first change.
@@ -50,8 +50,14 @@ pub(super) fn document(kind: Kind) -> Automerge {
     base(kind).document.clone()
 }
 
+/// The text object in which the notes of every record of `kind` begin.
+pub(super) fn notes(kind: Kind) -> &'static ObjId {
+    &base(kind).notes
+}
+
 struct Base {
     document: Automerge,
+    notes: ObjId,
     hash: ChangeHash,
     actor: Vec<u8>,
 }
@@ -65,14 +71,15 @@ fn load(kind: Kind) -> Base {
     let change = Change::from_bytes(bytes(kind).to_vec()).expect("a committed constant that a test loads");
     let mut document = Automerge::new();
     document.apply_changes([change.clone()]).expect("a committed constant that a test applies");
-    Base { document, hash: ChangeHash(change.hash().0), actor: change.actor_id().to_bytes().to_vec() }
+    let notes = document.get(ROOT, schema::notes(kind)).ok().flatten().expect("a first change creates the notes").1;
+    Base { document, notes, hash: ChangeHash(change.hash().0), actor: change.actor_id().to_bytes().to_vec() }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::schema::{self, Form};
-    use automerge::{ObjType, ROOT, ReadDoc, Value};
+    use crate::record::schema::Form;
+    use automerge::{ObjType, Value};
 
     /// If this fails, somebody changed a frozen constant: every store in the world would part from this build.
     #[test]

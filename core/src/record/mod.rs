@@ -13,6 +13,7 @@ pub mod edit;
 pub mod genesis;
 pub mod identity;
 mod kind;
+mod notes;
 mod projection;
 pub mod read;
 pub mod schema;

@@ -2,7 +2,7 @@
 //!
 //! JavaScript clients write `Text` on plain assignment, so every string is read in both forms.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use automerge::{ObjId, ObjType, ROOT, ReadDoc, ScalarValue, Value};
 use minicbor::{Decode, Encode};
@@ -66,7 +66,7 @@ pub struct Alternative {
 pub struct Shown {
     /// What shows: on every device the same.
     pub winner: Alternative,
-    /// Differing concurrent values.
+    /// Differing concurrent values, each once.
     pub others: Vec<Alternative>,
 }
 
@@ -89,10 +89,10 @@ pub struct Entry {
 }
 
 impl Document {
-    /// The value of a field of one value.
+    /// The value of a field of one value, or of notes.
     #[must_use]
     pub fn scalar(&self, name: &str) -> Option<Shown> {
-        self.shown(&ROOT, name)
+        if name == schema::notes(self.kind()) { self.shown_notes() } else { self.shown(&ROOT, name) }
     }
 
     /// The value of a field as text, for fields of one value and for notes; empty where there is none.
@@ -142,7 +142,11 @@ impl Document {
     #[must_use]
     pub fn conflicts(&self) -> Vec<Conflict> {
         let mut conflicts = Vec::new();
-        self.conflicts_in(&ROOT, |key| key.to_owned(), &mut conflicts);
+        self.conflicts_in(&ROOT, str::to_owned, &mut conflicts);
+        let notes = schema::notes(self.kind());
+        conflicts.retain(|conflict| conflict.place != notes);
+        let contested = self.shown_notes().filter(|shown| !shown.others.is_empty());
+        conflicts.extend(contested.map(|shown| Conflict { place: notes.to_owned(), shown }));
         for field in schema::fields(self.kind()) {
             if let (Form::Entries(_), Some(map)) = (field.form, self.container(field.name)) {
                 self.conflicts_in(&map, |key| place(field.name, key), &mut conflicts);
@@ -198,23 +202,27 @@ impl Document {
 
     pub(super) fn shown(&self, object: &ObjId, key: &str) -> Option<Shown> {
         let values = self.automerge.get_all(object, key).unwrap_or_default();
-        let mut alternatives = values.into_iter().filter_map(|(value, id)| self.alternative(&value, &id));
-        let mut all: Vec<_> = alternatives.by_ref().collect();
-        let winner = all.pop()?;
-        all.retain(|other| other.value != winner.value);
-        all.dedup_by(|a, b| a.value == b.value);
-        Some(Shown { winner, others: all })
+        let mut alternatives = values.into_iter().filter_map(|(value, id)| self.alternative(&value, &id)).rev();
+        let winner = alternatives.next()?;
+        let mut seen = BTreeSet::from([winner.value.clone()]);
+        let others = alternatives.filter(|other| seen.insert(other.value.clone())).collect();
+        Some(Shown { winner, others })
     }
 
     fn alternative(&self, value: &Value<'_>, id: &ObjId) -> Option<Alternative> {
-        let value = match value {
-            Value::Object(ObjType::Text) => Scalar::Text(self.automerge.text(id).ok()?),
-            Value::Object(_) => return None,
-            Value::Scalar(scalar) => read_scalar(scalar)?,
-        };
+        let value = read_value(&self.automerge, value, id)?;
         let change = self.automerge.hash_for_opid(id)?;
         let ObjId::Id(_, actor, _) = id else { return None };
         Some(Alternative { value, change: own(change), actor: Actor::from_bytes(actor.to_bytes()).ok()? })
+    }
+}
+
+/// Reads a string in both its forms, and the other scalars; `None` for what Regard has no reading of.
+pub(super) fn read_value(from: &impl ReadDoc, value: &Value<'_>, id: &ObjId) -> Option<Scalar> {
+    match value {
+        Value::Object(ObjType::Text) => from.text(id).ok().map(Scalar::Text),
+        Value::Object(_) => None,
+        Value::Scalar(scalar) => read_scalar(scalar),
     }
 }
 

@@ -176,7 +176,8 @@ mod tests {
         assert_eq!(founding.link().parse(), Ok(founding));
         for (broken, reason) in [
             (&link[..link.len() - 1], "its identity secret is cut off or changed"),
-            (&link[..70], "the part behind “#” is missing"),
+            (&link[..link.find('#').expect("a secret")], "the part behind “#” is missing"),
+            (&link[..70], "its secret is cut off or changed"),
             ("ftp://x/join/y#z", "it does not begin with http:// or https://"),
             (&link.replace("/join/", "/"), "“/join/” is missing"),
         ] {
