@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use calcard::icalendar::{
-    ICalendar, ICalendarComponent, ICalendarComponentType as Type, ICalendarProperty as Property,
+    ICalendar, ICalendarComponent, ICalendarComponentType as Type, ICalendarProperty as Property, ICalendarValue,
 };
 use calcard::{Entry, Parser};
 
@@ -167,7 +167,7 @@ fn canonical(calendar: &ICalendar, component: &ICalendarComponent) -> String {
 
 fn revision(component: &ICalendarComponent) -> i64 {
     let sequence = component.property(&Property::Sequence);
-    sequence.and_then(|entry| entry.values.first()).and_then(|value| value.as_integer()).unwrap_or(0)
+    sequence.and_then(|entry| entry.values.first()).and_then(ICalendarValue::as_integer).unwrap_or(0)
 }
 
 fn not_kept(name: &Type, component: &ICalendarComponent) -> Skipped {

@@ -22,10 +22,9 @@ pub(super) fn fields(calendar: &ICalendar, component: &ICalendarComponent, draft
             Property::Attendee => attendee(entry, draft),
             Property::Categories => categories(entry, draft),
             Property::Exdate => left_out(entry, draft),
-            // When the file was written says nothing about the event, and differs from export to export.
-            Property::Dtstamp => true,
-            // An override that has no master stands among the exceptions, too.
-            Property::RecurrenceId => true,
+            // When the file was written says nothing about the event, and differs from export to export. An override that
+            // has no master stands among the exceptions, too, with its time.
+            Property::Dtstamp | Property::RecurrenceId => true,
             _ => is_first && single(entry, draft, kind),
         };
         if !is_kept {

@@ -145,7 +145,8 @@ impl Draft {
     pub(super) fn finish(mut self, identity: Identity) -> Outcome {
         if self.notes.len() > NOTES_BYTES_MAX {
             let notes = std::mem::take(&mut self.notes);
-            self.notes = self.kept("notes", &notes, NOTES_BYTES_MAX).to_owned();
+            let kept = self.kept("notes", &notes, NOTES_BYTES_MAX);
+            self.notes.push_str(kept);
         }
         let left_out = std::mem::take(&mut self.left_out);
         for (field, count) in left_out {

@@ -48,30 +48,30 @@ fn without_separator(bytes: &[u8]) -> &[u8] {
 
 fn email(message: &Message<'_>) -> Outcome {
     let mut draft = Draft::new(Kind::Email);
-    let subject = first(message, HeaderName::Subject).and_then(HeaderValue::as_text).unwrap_or_default();
+    let subject = first(message, &HeaderName::Subject).and_then(HeaderValue::as_text).unwrap_or_default();
     draft.line("subject", subject);
     let mut addresses = Vec::new();
-    for (field, name) in ADDRESSES {
+    for (field, name) in &ADDRESSES {
         let text = addresses_of(message, name);
         draft.line(field, &text);
         addresses.push(text);
     }
-    let sent = first(message, HeaderName::Date).and_then(HeaderValue::as_datetime).and_then(moment);
+    let sent = first(message, &HeaderName::Date).and_then(HeaderValue::as_datetime).and_then(moment);
     match &sent {
         Some(sent) => draft.line("date", &sent.written),
-        None => raw(message, HeaderName::Date).into_iter().for_each(|text| draft.unknown("Date", &text)),
+        None => raw(message, &HeaderName::Date).into_iter().for_each(|text| draft.unknown("Date", &text)),
     }
-    let message_id = ids(message, HeaderName::MessageId).into_iter().next().unwrap_or_default();
+    let message_id = ids(message, &HeaderName::MessageId).into_iter().next().unwrap_or_default();
     draft.line("message_id", &message_id);
-    draft.line("in_reply_to", &ids(message, HeaderName::InReplyTo).join(" "));
-    draft.block("references", &ids(message, HeaderName::References).join(" "));
+    draft.line("in_reply_to", &ids(message, &HeaderName::InReplyTo).join(" "));
+    draft.block("references", &ids(message, &HeaderName::References).join(" "));
     let body = part::text_body(message);
     draft.block("body", &body);
     let attached = part::attachments(message, &mut draft);
     let html = part::html_body(message);
     draft.block_in_the_rest("body_html", &html);
 
-    let from = first(message, HeaderName::From).and_then(HeaderValue::as_address).and_then(Address::first);
+    let from = first(message, &HeaderName::From).and_then(HeaderValue::as_address).and_then(Address::first);
     let from = from.and_then(|from| from.address.as_deref().or(from.name.as_deref())).unwrap_or_default();
     let from = one_line(from).to_lowercase();
     let date = sent.map(|sent| sent.in_utc).unwrap_or_default();
@@ -97,25 +97,25 @@ const ADDRESSES: [(&str, HeaderName<'static>); 6] = [
 const TO: usize = 3;
 
 /// The first header of this name: relays and lists add theirs above, and what is repeated below is not what people are shown.
-fn first<'a>(message: &'a Message<'_>, name: HeaderName<'static>) -> Option<&'a HeaderValue<'a>> {
-    message.headers().iter().find(|header| header.name == name).map(|header| &header.value)
+fn first<'a>(message: &'a Message<'_>, name: &HeaderName<'static>) -> Option<&'a HeaderValue<'a>> {
+    message.headers().iter().find(|header| header.name == *name).map(|header| &header.value)
 }
 
-fn raw(message: &Message<'_>, name: HeaderName<'static>) -> Option<String> {
-    let header = message.headers().iter().find(|header| header.name == name)?;
+fn raw(message: &Message<'_>, name: &HeaderName<'static>) -> Option<String> {
+    let header = message.headers().iter().find(|header| header.name == *name)?;
     let range = usize::try_from(header.offset_start).ok()?..usize::try_from(header.offset_end).ok()?;
     let text = String::from_utf8_lossy(message.raw_message.get(range)?).trim().to_owned();
     Some(text).filter(|text| !text.is_empty())
 }
 
-fn ids(message: &Message<'_>, name: HeaderName<'static>) -> Vec<String> {
+fn ids(message: &Message<'_>, name: &HeaderName<'static>) -> Vec<String> {
     let list = first(message, name).and_then(HeaderValue::as_text_list).unwrap_or_default();
     list.iter().map(|id| one_line(id).into_owned()).filter(|id| !id.is_empty()).collect()
 }
 
 /// All addresses of all headers of this name, in their order; the header as it stands where no address is found in it.
-fn addresses_of(message: &Message<'_>, name: HeaderName<'static>) -> String {
-    let headers = message.headers().iter().filter(|header| header.name == name);
+fn addresses_of(message: &Message<'_>, name: &HeaderName<'static>) -> String {
+    let headers = message.headers().iter().filter(|header| header.name == *name);
     let texts = headers.filter_map(|header| header.value.as_address()).map(written_addresses);
     let texts: Vec<String> = texts.filter(|text| !text.is_empty()).collect();
     if texts.is_empty() { raw(message, name).unwrap_or_default() } else { texts.join(", ") }

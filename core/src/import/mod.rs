@@ -34,6 +34,8 @@ mod structure;
 mod text;
 
 #[cfg(test)]
+mod fields;
+#[cfg(test)]
 mod mutations;
 
 use std::fmt;

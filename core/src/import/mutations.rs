@@ -152,7 +152,9 @@ proptest! {
     ) {
         let (name, bytes) = SAMPLES[sample];
         let mut bytes = bytes.to_vec();
-        mutations.iter().for_each(|mutation| mutate(&mut bytes, mutation));
+        for mutation in &mutations {
+            mutate(&mut bytes, mutation);
+        }
         let format = Format::detect(name, &bytes).expect("a known extension");
         import(format, &bytes).iter().for_each(apply);
     }
@@ -163,6 +165,10 @@ proptest! {
             import(format, &bytes).iter().for_each(apply);
         }
     }
+}
+
+fn lines(count: usize, line: impl Fn(usize) -> String) -> String {
+    (0..count).map(line).collect::<Vec<_>>().concat()
 }
 
 /// Each of these is larger than a field, a map or a change can be.
@@ -177,11 +183,11 @@ fn what_is_too_large_is_cut_and_said() {
     let card = format!(
         "BEGIN:VCARD\nFN:{}\n{}NOTE:{}\nEND:VCARD\n",
         "x".repeat(100_000),
-        (0..5_000).map(|n| format!("EMAIL:{n}@example.org\nX-{}:%/%\n", "/".repeat(900))).collect::<String>(),
+        lines(5_000, |n| format!("EMAIL:{n}@example.org\nX-{}:%/%\n", "/".repeat(900))),
         "ß".repeat(100_000)
     );
     let attendee = |n| format!("ATTENDEE;CN={}:mailto:{n}{}@example.org\n", "n".repeat(900), "/".repeat(900));
-    let event: String = (0..3_000).map(attendee).collect();
+    let event = lines(3_000, attendee);
     let event = format!("BEGIN:VCALENDAR\nBEGIN:VEVENT\n{event}END:VEVENT\nEND:VCALENDAR\n");
     for outcome in [message(body.as_bytes()), message(html.as_bytes())]
         .into_iter()

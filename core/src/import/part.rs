@@ -64,9 +64,13 @@ pub(super) fn attachments(message: &Message<'_>, draft: &mut Draft) -> Vec<Strin
 }
 
 /// The bytes of a part, decoded. What cannot be decoded is kept as it stands.
-fn content<'a>(message: &'a Message<'_>, part: &MessagePart<'_>) -> Cow<'a, [u8]> {
+fn content<'a>(message: &'a Message<'_>, part: &'a MessagePart<'_>) -> Cow<'a, [u8]> {
     let range = part.offset_body as usize..part.offset_end as usize;
-    let raw = message.raw_message.get(range).unwrap_or_default();
+    let raw = match &part.body {
+        PartType::Binary(bytes) | PartType::InlineBinary(bytes) => bytes,
+        // Text is in UTF-8 by now and a message has no bytes of its own.
+        _ => message.raw_message.get(range).unwrap_or_default(),
+    };
     let decoded = match encoding(part).as_str() {
         "base64" => base64_decode(raw),
         "quoted-printable" => quoted_printable_decode(raw),
@@ -76,7 +80,7 @@ fn content<'a>(message: &'a Message<'_>, part: &MessagePart<'_>) -> Cow<'a, [u8]
 }
 
 /// The text of a part in the character set that it names; where it names none that is known, in UTF-8.
-fn text<'a>(message: &'a Message<'_>, part: &MessagePart<'_>) -> Cow<'a, str> {
+fn text<'a>(message: &'a Message<'_>, part: &'a MessagePart<'_>) -> Cow<'a, str> {
     let content = content(message, part);
     let charset = part.content_type().and_then(|found| found.attribute("charset"));
     match (charset.and_then(|charset| charset_decoder(charset.as_bytes())), content) {

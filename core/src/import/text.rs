@@ -43,14 +43,12 @@ fn read_bytes(bytes: &[u8]) -> Cow<'_, str> {
     {
         return Cow::Owned(utf16(bytes));
     }
-    match std::str::from_utf8(bytes) {
-        Ok(text) => Cow::Borrowed(text.trim_start_matches('\u{feff}')),
-        Err(_) => {
-            let declared = declared_charset(bytes).and_then(charset_decoder);
-            let decoder = declared.or_else(|| charset_decoder(b"windows-1252"));
-            decoder.map_or_else(|| String::from_utf8_lossy(bytes), |decode| Cow::Owned(decode(bytes)))
-        }
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        return Cow::Borrowed(text.trim_start_matches('\u{feff}'));
     }
+    let declared = declared_charset(bytes).and_then(charset_decoder);
+    let decoder = declared.or_else(|| charset_decoder(b"windows-1252"));
+    decoder.map_or_else(|| String::from_utf8_lossy(bytes), |decode| Cow::Owned(decode(bytes)))
 }
 
 fn declared_charset(bytes: &[u8]) -> Option<&[u8]> {
