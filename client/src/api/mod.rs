@@ -46,7 +46,6 @@ impl Workspace {
 }
 
 /// All routes.
-#[must_use]
 pub fn router(workspace: Workspace) -> Router {
     Router::new()
         .route("/v1/records", get(records::list).post(records::add))

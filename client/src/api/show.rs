@@ -100,7 +100,8 @@ impl Names {
     pub(super) fn device(&self, device: DeviceId) -> String {
         if let Some(known) = self.directory.device(device) {
             let member = self.directory.member(known.member).map_or("somebody", |member| member.name.as_str());
-            return format!("{member} ({})", known.name);
+            // Others choose their names: nothing of it may move a terminal's cursor.
+            return format!("{member} ({})", known.name).chars().filter(|c| !c.is_control()).collect();
         }
         if device == self.own.device {
             return format!("{} ({})", self.own.member_name, self.own.device_name);

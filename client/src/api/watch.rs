@@ -22,10 +22,8 @@ pub(super) async fn watch(State(workspace): State<Workspace>) -> Response {
 }
 
 /// One value as a line of JSON.
-pub(super) fn line<T: serde::Serialize>(value: &T) -> Result<String, std::convert::Infallible> {
-    let mut line = serde_json::to_string(value).unwrap_or_default();
-    line.push('\n');
-    Ok(line)
+pub(super) fn line<T: serde::Serialize>(value: &T) -> Result<String, serde_json::Error> {
+    serde_json::to_string(value).map(|line| line + "\n")
 }
 
 pub(super) fn lines_response(body: Body) -> Response {

@@ -60,6 +60,7 @@ enum Command {
 /// Runs the command that the arguments name.
 #[must_use]
 pub fn main() -> ExitCode {
+    quiet_caught_panics();
     let cli = Cli::parse();
     let output = Output::new(cli.json);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -123,6 +124,16 @@ fn folder(named: Option<PathBuf>) -> Result<PathBuf, Failure> {
         }
     };
     std::path::absolute(&folder).map_err(|error| Failure::new(format!("{} cannot be used: {error}", folder.display())))
+}
+
+/// What hostile bytes provoke in a library is caught and told as a refusal; a trace of it would only alarm.
+fn quiet_caught_panics() {
+    let otherwise = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if !regard_core::record::panics_are_caught() {
+            otherwise(panic);
+        }
+    }));
 }
 
 /// Short commands say what matters themselves; those that keep running log what they do.

@@ -37,15 +37,7 @@ impl Output {
         } else {
             people(value)
         };
-        self.data(&text)
-    }
-
-    /// Text on standard output, with a line's end.
-    pub(super) fn data(&self, text: &str) -> Result<(), Failure> {
-        let mut out = anstream::stdout().lock();
-        out.write_all(text.trim_end_matches('\n').as_bytes())?;
-        out.write_all(b"\n")?;
-        Ok(out.flush()?)
+        data(&text)
     }
 
     /// Something beside the answer.
@@ -73,9 +65,9 @@ impl Output {
             say(&serde_json::json!({ "error": problem }).to_string());
             return failure.exit_code();
         }
-        say(&format!("{BAD}Error:{BAD:#} {}", problem.message));
+        say(&format!("{BAD}Error:{BAD:#} {}", plain(&problem.message)));
         for cause in &problem.causes {
-            say(&format!("Caused by: {cause}"));
+            say(&format!("Caused by: {}", plain(cause)));
         }
         for line in &problem.matches {
             say(&format!("  {}", one_line(line)));
@@ -97,6 +89,14 @@ impl Output {
     }
 }
 
+/// Text on standard output, with a line's end.
+pub(super) fn data(text: &str) -> Result<(), Failure> {
+    let mut out = anstream::stdout().lock();
+    out.write_all(text.trim_end_matches('\n').as_bytes())?;
+    out.write_all(b"\n")?;
+    Ok(out.flush()?)
+}
+
 /// A record in a sentence: its shortest id, what it is, and what it is called.
 pub(super) fn one_line(record: &RecordLine) -> String {
     let title = if record.title.is_empty() { "(without a title)" } else { &record.title };
@@ -110,6 +110,12 @@ pub(super) fn id(record: &RecordLine) -> String {
     let enough = record.prefix.len().min(full.len());
     let shown = SHOWN.max(enough).min(full.len());
     format!("{BOLD}{}{BOLD:#}{DIM}{}{DIM:#}", &full[..enough], &full[enough..shown])
+}
+
+/// A value as a terminal may show it: control characters of foreign text, which could move the cursor or hide what stands
+/// there, are made visible.
+pub(super) fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c }).collect()
 }
 
 fn say(text: &str) {

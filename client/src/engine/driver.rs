@@ -100,7 +100,7 @@ impl Driver {
 
     async fn perform(&mut self, effect: Effect) -> Option<Event> {
         match effect {
-            Effect::Connect => self.connect().await,
+            Effect::Connect => self.connect(),
             Effect::Close => {
                 self.disconnect().await;
                 None
@@ -125,7 +125,7 @@ impl Driver {
         }
     }
 
-    async fn connect(&mut self) -> Option<Event> {
+    fn connect(&mut self) -> Option<Event> {
         let access = match self.store.settings() {
             Ok(settings) => settings.relay,
             Err(error) => return Some(store_failed(&error)),
@@ -158,7 +158,9 @@ impl Driver {
         let outcome = tokio::task::spawn_blocking(move || in_store(&store, effect)).await;
         match outcome {
             Ok(Ok((event, notices))) => {
-                notices.into_iter().for_each(|notice| self.announce(notice));
+                for notice in notices {
+                    self.announce(notice);
+                }
                 event
             }
             Ok(Err(error)) => Some(store_failed(&error)),

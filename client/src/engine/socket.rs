@@ -20,7 +20,7 @@ const FRAMES_WAITING_MAX: usize = 32;
 /// An open connection to a relay. A task of its own writes, so that a full socket never keeps this side from reading.
 pub(super) struct Socket {
     reader: futures_util::stream::SplitStream<Stream>,
-    writer: mpsc::Sender<Message>,
+    frames: mpsc::Sender<Message>,
     writing: JoinHandle<()>,
 }
 
@@ -39,7 +39,7 @@ impl Socket {
         let opening = tokio::time::timeout(PEER_PATIENCE, connect(&access, workspace)).await;
         let stream = opening.map_err(|_| unavailable(format!("{} does not answer", access.address)))??;
         let (mut sink, reader) = stream.split();
-        let (writer, mut waiting) = mpsc::channel(FRAMES_WAITING_MAX);
+        let (frames, mut waiting) = mpsc::channel(FRAMES_WAITING_MAX);
         let writing = tokio::spawn(async move {
             while let Some(message) = waiting.recv().await {
                 if sink.send(message).await.is_err() {
@@ -49,7 +49,7 @@ impl Socket {
             }
             let _ = sink.close().await;
         });
-        Ok(Self { reader, writer, writing })
+        Ok(Self { reader, frames, writing })
     }
 
     pub(super) async fn next(&mut self) -> Incoming {
@@ -66,7 +66,7 @@ impl Socket {
 
     pub(super) async fn send(&self, frame: &ClientFrame) -> Result<(), Refusal> {
         let message = Message::Binary(encode(frame).into());
-        let sending = tokio::time::timeout(PEER_PATIENCE, self.writer.send(message)).await;
+        let sending = tokio::time::timeout(PEER_PATIENCE, self.frames.send(message)).await;
         match sending {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) => Err(unavailable("the connection broke")),
@@ -76,7 +76,7 @@ impl Socket {
 
     /// Lets what was sent go out, and says goodbye.
     pub(super) async fn close(self) {
-        drop(self.writer);
+        drop(self.frames);
         let _ = tokio::time::timeout(SHUTDOWN_PATIENCE, self.writing).await;
     }
 }

@@ -3,7 +3,7 @@
 mod files;
 
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::{BufRead, BufReader, Cursor, Read};
 use std::path::{Path, PathBuf};
 
 use regard_core::import::{self as parse, Format, Imported, Outcome, Skipped};
@@ -23,7 +23,7 @@ const START_BYTES: usize = 1024;
 ///
 /// # Errors
 /// Where the store fails. What was saved before is saved; importing again goes on.
-pub fn import(
+pub(crate) fn import(
     store: &Store,
     paths: &[PathBuf],
     tell: &mut dyn FnMut(ImportEvent),
@@ -68,51 +68,40 @@ struct Origin {
 impl Run<'_> {
     fn file(&mut self, path: &Path) -> Result<(), StoreError> {
         let name = path.display().to_string();
-        let opened = File::open(path).and_then(|mut file| {
-            let mut start = Vec::new();
-            file.by_ref().take(START_BYTES as u64).read_to_end(&mut start)?;
-            Ok((file, start))
-        });
-        let (file, start) = match opened {
+        let (format, reader) = match open(path, &name) {
             Ok(opened) => opened,
-            Err(error) => return self.skipped(&name, "the file", &error.to_string()),
+            Err(reason) => {
+                self.skipped(&name, "the file", &reason);
+                return Ok(());
+            }
         };
-        let reader = BufReader::new(start.as_slice().chain(file));
-        match Format::detect(&name, &start) {
-            Some(Format::Mailbox) => {
-                for message in parse::messages(reader) {
-                    match message {
-                        Ok(message) => self.outcome(&name, parse::message(&message))?,
-                        Err(error) => self.skipped(&name, "a message", &error.to_string())?,
-                    }
+        if format == Format::Mailbox {
+            for message in parse::messages(reader) {
+                match message {
+                    Ok(message) => self.outcome(&name, parse::message(&message))?,
+                    Err(error) => self.skipped(&name, "a message", &error.to_string()),
                 }
-                Ok(())
             }
-            Some(format) => self.whole(&name, format, reader),
-            None => self.skipped(&name, "the file", "it is no mail, no vCard and no calendar"),
+            return Ok(());
         }
-    }
-
-    fn whole(&mut self, name: &str, format: Format, reader: impl Read) -> Result<(), StoreError> {
-        let mut bytes = Vec::new();
-        match reader.take(IMPORT_ITEM_BYTES_MAX as u64 + 1).read_to_end(&mut bytes) {
-            Err(error) => return self.skipped(name, "the file", &error.to_string()),
-            Ok(read) if read > IMPORT_ITEM_BYTES_MAX => {
-                return self.skipped(name, "the file", &format!("it has more than {IMPORT_ITEM_BYTES_MAX} bytes"));
+        let outcomes = match whole(reader) {
+            Ok(bytes) if format == Format::Cards => parse::cards(&bytes),
+            Ok(bytes) if format == Format::Calendar => parse::calendar(&bytes),
+            Ok(bytes) => vec![parse::message(&bytes)],
+            Err(reason) => {
+                self.skipped(&name, "the file", &reason);
+                return Ok(());
             }
-            Ok(_) => {}
-        }
-        let outcomes = match format {
-            Format::Message | Format::Mailbox => vec![parse::message(&bytes)],
-            Format::Cards => parse::cards(&bytes),
-            Format::Calendar => parse::calendar(&bytes),
         };
-        outcomes.into_iter().try_for_each(|outcome| self.outcome(name, outcome))
+        outcomes.into_iter().try_for_each(|outcome| self.outcome(&name, outcome))
     }
 
     fn outcome(&mut self, name: &str, outcome: Outcome) -> Result<(), StoreError> {
         match outcome {
-            Outcome::Skipped(Skipped { what, reason }) => self.skipped(name, &what, &reason),
+            Outcome::Skipped(Skipped { what, reason }) => {
+                self.skipped(name, &what, &reason);
+                Ok(())
+            }
             Outcome::Record(imported) => {
                 let kind = imported.kind;
                 let save = self.save_of(name, *imported);
@@ -143,7 +132,7 @@ impl Run<'_> {
         for (origin, outcome) in origins.into_iter().zip(outcomes) {
             match outcome {
                 Ok(done) => self.count(origin.kind, done.records.first().map(|(_, outcome)| *outcome)),
-                Err(error) => self.skipped(&origin.file, &format!("the {}", origin.kind), &error.to_string())?,
+                Err(error) => self.skipped(&origin.file, &format!("the {}", origin.kind), &error.to_string()),
             }
         }
         Ok(())
@@ -157,12 +146,30 @@ impl Run<'_> {
         }
     }
 
-    fn skipped(&mut self, file: &str, what: &str, reason: &str) -> Result<(), StoreError> {
+    fn skipped(&mut self, file: &str, what: &str, reason: &str) {
         self.summary.skipped += 1;
         let (file, what, reason) = (file.to_owned(), what.to_owned(), reason.to_owned());
         (self.tell)(ImportEvent::Skipped { file, what, reason });
-        Ok(())
     }
+}
+
+/// Opens a file and looks at its beginning; the reader begins there again.
+fn open(path: &Path, name: &str) -> Result<(Format, impl BufRead), String> {
+    let mut file = File::open(path).map_err(|error| error.to_string())?;
+    let mut start = Vec::new();
+    file.by_ref().take(START_BYTES as u64).read_to_end(&mut start).map_err(|error| error.to_string())?;
+    let format = Format::detect(name, &start).ok_or("it is no mail, no vCard and no calendar")?;
+    Ok((format, BufReader::new(Cursor::new(start).chain(file))))
+}
+
+fn whole(reader: impl Read) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    let read =
+        reader.take(IMPORT_ITEM_BYTES_MAX as u64 + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    if read > IMPORT_ITEM_BYTES_MAX {
+        return Err(format!("it has more than {IMPORT_ITEM_BYTES_MAX} bytes"));
+    }
+    Ok(bytes)
 }
 
 fn size(save: &Save) -> usize {

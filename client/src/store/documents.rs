@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use redb::ReadableTable;
 use regard_core::gate;
@@ -88,15 +89,17 @@ impl Workbench {
         let Some(row) = writer.ids.get(id.as_bytes()).during("read a row")?.map(|row| Row(row.value())) else {
             return Ok(None);
         };
-        if !self.open.contains_key(&row) {
-            let meta = document_row(&writer.documents, row)?;
-            let document = match store.take_loaded(row) {
-                Some(document) => document,
-                None => load(&meta, row, &writer.snapshots, &writer.changes)?,
-            };
-            self.open.insert(row, Open { row, meta, document, changed: false });
+        match self.open.entry(row) {
+            Entry::Occupied(open) => Ok(Some(open.into_mut())),
+            Entry::Vacant(place) => {
+                let meta = document_row(&writer.documents, row)?;
+                let document = match store.take_loaded(row) {
+                    Some(document) => document,
+                    None => load(&meta, row, &writer.snapshots, &writer.changes)?,
+                };
+                Ok(Some(place.insert(Open { row, meta, document, changed: false })))
+            }
         }
-        Ok(self.open.get_mut(&row))
     }
 
     /// Begins a record that is not there yet.
@@ -209,10 +212,10 @@ fn write_projection(writer: &mut Writer<'_>, row: Row, document: &Document) -> R
 }
 
 /// The rows of a kind, newest first.
-pub(super) fn rows_of_kind<'t>(
-    by_kind: &'t impl ReadableTable<(u8, u64), ()>,
+pub(super) fn rows_of_kind(
+    by_kind: &impl ReadableTable<(u8, u64), ()>,
     kind: Kind,
-) -> Result<impl Iterator<Item = Result<Row, StoreError>> + 't, StoreError> {
+) -> Result<impl Iterator<Item = Result<Row, StoreError>>, StoreError> {
     let range = by_kind.range((kind.number(), 0)..=(kind.number(), u64::MAX)).during("read rows")?;
     Ok(range.rev().map(|entry| entry.during("read a row").map(|(key, _)| Row(key.value().1))))
 }

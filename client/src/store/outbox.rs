@@ -49,6 +49,7 @@ impl Store {
             let documents = transaction.open_table(DOCUMENTS.definition).during("open a table")?;
             let snapshots = transaction.open_table(SNAPSHOTS).during("open a table")?;
             let changes = transaction.open_table(CHANGES).during("open a table")?;
+            let mut source = ChangeSource { store: self, snapshots, changes, folded: None };
             let (mut queued, mut bytes, mut count) = (Vec::new(), 0, 0);
             for entry in outbox.range((scope.number(), after + 1)..=(scope.number(), u64::MAX)).during("read rows")? {
                 let (key, value) = entry.during("read a row")?;
@@ -58,8 +59,7 @@ impl Store {
                 }
                 let changes = row.changes.iter().map(|change| {
                     let meta = document_row(&documents, change.row)?;
-                    let bytes = self.change_bytes(change, &meta, &snapshots, &changes)?;
-                    Ok(UnitChange { document: meta.id, bytes })
+                    Ok(UnitChange { document: meta.id, bytes: source.bytes(change, &meta)? })
                 });
                 let changes: Vec<_> = changes.collect::<Result<_, StoreError>>()?;
                 bytes += changes.iter().map(|change| change.bytes.len()).sum::<usize>();
@@ -72,27 +72,6 @@ impl Store {
             }
             Ok(queued)
         })
-    }
-
-    fn change_bytes(
-        &self,
-        change: &ChangeRef,
-        meta: &DocumentRow,
-        snapshots: &impl ReadableTable<u64, &'static [u8]>,
-        changes: &impl ReadableTable<(u64, u32), &'static [u8]>,
-    ) -> Result<Vec<u8>, StoreError> {
-        if change.number == GENESIS {
-            return Ok(genesis::bytes(meta.kind).to_vec());
-        }
-        if let Some(bytes) = changes.get((change.row.0, change.number)).during("read a row")? {
-            return Ok(bytes.value().to_vec());
-        }
-        let document = match self.take_loaded(change.row) {
-            Some(document) => document,
-            None => load(meta, change.row, snapshots, changes)?,
-        };
-        let found = document.change(change.hash).map(|change| change.bytes);
-        found.ok_or_else(|| StoreError::damaged(format!("record {} lacks a change that waits to be sent", meta.id)))
     }
 
     /// Takes from the outbox what is visible, and marks what was refused.
@@ -173,6 +152,40 @@ impl Store {
             }
             Ok(())
         })
+    }
+}
+
+/// Finds the bytes of changes, keeping the last document that had to be opened for one: a long history is asked for change
+/// by change.
+struct ChangeSource<'a, S, C> {
+    store: &'a Store,
+    snapshots: S,
+    changes: C,
+    folded: Option<(Row, Document)>,
+}
+
+impl<S, C> ChangeSource<'_, S, C>
+where
+    S: ReadableTable<u64, &'static [u8]>,
+    C: ReadableTable<(u64, u32), &'static [u8]>,
+{
+    fn bytes(&mut self, change: &ChangeRef, meta: &DocumentRow) -> Result<Vec<u8>, StoreError> {
+        if change.number == GENESIS {
+            return Ok(genesis::bytes(meta.kind).to_vec());
+        }
+        if let Some(bytes) = self.changes.get((change.row.0, change.number)).during("read a row")? {
+            return Ok(bytes.value().to_vec());
+        }
+        let document = match self.folded.take() {
+            Some((row, document)) if row == change.row => document,
+            _ => match self.store.take_loaded(change.row) {
+                Some(document) => document,
+                None => load(meta, change.row, &self.snapshots, &self.changes)?,
+            },
+        };
+        let found = document.change(change.hash).map(|change| change.bytes);
+        self.folded = Some((change.row, document));
+        found.ok_or_else(|| StoreError::damaged(format!("record {} lacks a change that waits to be sent", meta.id)))
     }
 }
 

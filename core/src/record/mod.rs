@@ -18,7 +18,7 @@ mod projection;
 pub mod read;
 pub mod schema;
 
-pub use document::{Document, LoadError, StoredChange};
+pub use document::{Document, LoadError, StoredChange, panics_are_caught};
 pub use edit::{Edit, EditError};
 pub use kind::Kind;
 pub use projection::{Life, Projection};

@@ -8,7 +8,7 @@ use crate::api::types::{AddRequest, SaveAnswer};
 
 /// Make a record by hand.
 ///
-/// For example: regard add contact full_name='Ana Lima' emails+=ana@example.org
+/// For example: `regard add contact full_name='Ana Lima' emails+=ana@example.org`
 #[derive(Debug, clap::Args)]
 pub(crate) struct Add {
     /// email, contact, task, appointment, account or lead.

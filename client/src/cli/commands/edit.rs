@@ -6,7 +6,7 @@ use crate::api::types::{EditRequest, SaveAnswer};
 
 /// Change fields of a record.
 ///
-/// For example: regard edit 3f9a job_title=Buyer phones+=+351911222333 notes=
+/// For example: `regard edit 3f9a job_title=Buyer phones+=+351911222333 notes=`
 #[derive(Debug, clap::Args)]
 pub(crate) struct Edit {
     /// The record: the beginning of its id is enough.

@@ -5,7 +5,7 @@ use regard_core::inspect::{ChangeReport, DocumentReport, Origin, ValueReport};
 
 use super::super::Context;
 use super::super::error::Failure;
-use super::super::output::{BOLD, DIM, WARN};
+use super::super::output::{BOLD, DIM, WARN, plain};
 use super::{NOTHING, path_of};
 use crate::api::Method;
 
@@ -47,7 +47,7 @@ fn people(report: &DocumentReport) -> String {
     }
     let _ = writeln!(text, "{BOLD}Values{BOLD:#}");
     for place in &report.places {
-        let _ = writeln!(text, "  {:<28} {}", place.place, value_line(&place.shown));
+        let _ = writeln!(text, "  {:<28} {}", plain(&place.place), value_line(&place.shown));
         for other in &place.others {
             let _ = writeln!(text, "  {WARN}{:>28}{WARN:#} {}", "also written", value_line(other));
         }
@@ -74,7 +74,7 @@ fn change_line(change: &ChangeReport) -> String {
 
 fn value_line(value: &ValueReport) -> String {
     const SHOWN: usize = 60;
-    let whole = value.value.to_string().replace('\n', "⏎");
+    let whole = plain(&value.value.to_string()).replace('\n', "⏎");
     let cut: String = whole.chars().take(SHOWN).collect();
     let more = if cut.len() < whole.len() { "…" } else { "" };
     format!("{cut}{more} {DIM}{} by {}{DIM:#}", short(&value.change.to_string()), short(&value.actor))

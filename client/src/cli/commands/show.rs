@@ -5,7 +5,7 @@ use regard_core::visibility::Reached;
 
 use super::super::Context;
 use super::super::error::Failure;
-use super::super::output::{BOLD, DIM, WARN, id};
+use super::super::output::{BOLD, DIM, WARN, id, plain};
 use super::super::times::ago;
 use super::{NOTHING, path_of};
 use crate::api::Method;
@@ -21,10 +21,10 @@ pub(crate) struct Show {
 impl Show {
     pub(crate) async fn run(self, context: &Context<'_>) -> Result<(), Failure> {
         let client = context.client().await?;
-        let view: RecordView = client.call(Method::GET, &path_of(&self.id)?, NOTHING).await?;
-        context.output.answer(&view, people)?;
-        if view.line.life == Life::Undecided {
-            let id = &view.line.prefix;
+        let record: RecordView = client.call(Method::GET, &path_of(&self.id)?, NOTHING).await?;
+        context.output.answer(&record, people)?;
+        if record.line.life == Life::Undecided {
+            let id = &record.line.prefix;
             context.output.warning("The record was deleted while somebody else edited it.");
             context
                 .output
@@ -35,35 +35,44 @@ impl Show {
     }
 }
 
-fn people(view: &RecordView) -> String {
+fn people(record: &RecordView) -> String {
     let mut text = String::new();
-    let line = &view.line;
+    let line = &record.line;
     let title = if line.title.is_empty() { "(without a title)" } else { &line.title };
     let life = if line.life == Life::Live { String::new() } else { format!(" ({})", line.life) };
     let _ = writeln!(text, "{} {} {BOLD}{title}{BOLD:#}{life}", id(line), line.kind);
-    for (name, value) in &view.fields {
-        let value = value.to_string().replace('\n', "\n                  ");
+    for (name, value) in &record.fields {
+        let value = plain(&value.to_string()).replace('\n', "\n                  ");
         let _ = writeln!(text, "  {name:<15} {value}");
     }
-    for (name, items) in view.entries.iter().filter(|(name, _)| *name != "tracking") {
+    for (name, items) in record.entries.iter().filter(|(name, _)| *name != "tracking") {
         for (item, members) in items {
             let known = members
                 .iter()
                 .filter(|(member, _)| *member != "value")
-                .map(|(member, value)| format!("{member} {value}"));
+                .map(|(member, value)| format!("{member} {}", plain(&value.to_string())));
             let known = known.collect::<Vec<_>>().join(", ");
-            let _ =
-                writeln!(text, "  {name:<15} {item}{}", if known.is_empty() { known } else { format!(" ({known})") });
+            let _ = writeln!(
+                text,
+                "  {name:<15} {}{}",
+                plain(item),
+                if known.is_empty() { known } else { format!(" ({known})") }
+            );
         }
     }
-    for conflict in &view.conflicts_at {
-        let _ = writeln!(text, "{WARN}In conflict:{WARN:#} {}", conflict.place);
-        let _ = writeln!(text, "  shown           {} — {}", conflict.shown.value.value, conflict.shown.by);
+    for conflict in &record.conflicts_at {
+        let _ = writeln!(text, "{WARN}In conflict:{WARN:#} {}", plain(&conflict.place));
+        let _ = writeln!(
+            text,
+            "  shown           {} — {}",
+            plain(&conflict.shown.value.value.to_string()),
+            conflict.shown.by
+        );
         for other in &conflict.others {
-            let _ = writeln!(text, "  also written    {} — {}", other.value.value, other.by);
+            let _ = writeln!(text, "  also written    {} — {}", plain(&other.value.value.to_string()), other.by);
         }
     }
-    for save in &view.saves {
+    for save in &record.saves {
         let _ = writeln!(text, "{}", save_line(save));
     }
     text

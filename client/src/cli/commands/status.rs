@@ -2,7 +2,7 @@ use std::fmt::Write;
 
 use super::super::Context;
 use super::super::error::Failure;
-use super::super::output::{BOLD, WARN};
+use super::super::output::{BOLD, WARN, plain};
 use super::super::times::ago;
 use super::NOTHING;
 use crate::api::Method;
@@ -25,7 +25,8 @@ impl Status {
 
 fn people(status: &StatusView, runs: bool) -> String {
     let mut text = String::new();
-    let _ = writeln!(text, "{BOLD}{}{BOLD:#}: {} ({})", status.workspace_name, status.member, status.device_name);
+    let _ =
+        writeln!(text, "{BOLD}{}{BOLD:#}: {} ({})", plain(&status.workspace_name), status.member, status.device_name);
     let _ = writeln!(text, "{}", connection(status, runs));
     let waiting = status.outbox.waiting;
     let _ = match waiting {
@@ -45,8 +46,12 @@ fn people(status: &StatusView, runs: bool) -> String {
         let _ = writeln!(text, "  {} is {}{since}", device.name, if device.online { "online" } else { "offline" });
     }
     for change in &status.set_aside {
-        let _ =
-            writeln!(text, "{WARN}Set aside:{WARN:#} a change of record {}: {}", change.document, change.reason.detail);
+        let _ = writeln!(
+            text,
+            "{WARN}Set aside:{WARN:#} a change of record {}: {}",
+            change.document,
+            plain(&change.reason.detail)
+        );
     }
     text
 }

@@ -1,5 +1,6 @@
 use super::super::Context;
 use super::super::error::Failure;
+use super::super::output::data;
 use super::super::times::ago;
 use super::NOTHING;
 use crate::api::{Method, Next};
@@ -15,10 +16,10 @@ impl Watch {
     pub(crate) async fn run(self, context: &Context<'_>) -> Result<(), Failure> {
         let mut client = context.client().await?;
         client.serve()?;
-        if let Some(workspace) = client.workspace() {
-            if !workspace.store.settings()?.offline {
-                workspace.engine.go_online().await;
-            }
+        if let Some(workspace) = client.workspace()
+            && !workspace.store.settings()?.offline
+        {
+            workspace.engine.go_online().await;
         }
         let mut failed = None;
         let each = |notice: Notice| {
@@ -27,7 +28,7 @@ impl Watch {
             } else {
                 format!("{} {}", ago(now()), people(&notice))
             };
-            Ok(match context.output.data(&line) {
+            Ok(match data(&line) {
                 Ok(()) => Next::Go,
                 Err(failure) => {
                     failed = Some(failure);
