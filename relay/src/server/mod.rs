@@ -1,7 +1,7 @@
 //! What devices talk to: HTTP for joining, a WebSocket for everything else.
 
 mod connection;
-mod denied;
+pub(crate) mod denied;
 mod http;
 mod peers;
 mod reader;
