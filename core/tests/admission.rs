@@ -111,13 +111,13 @@ fn each_way_to_be_wrong_is_refused_with_its_cause() {
     let gap = Header { seq: 4, ..next.clone() };
     let low = Header { start_op: headers[2].max_op(), ..next.clone() };
     let rootless = Header { deps: Vec::new(), ..next.clone() };
-    let forged = Header { hash: ChangeHash([9; 32]), seq: 2, ..genesis(Kind::Contact) };
+    let invented = Header { hash: ChangeHash([9; 32]), seq: 2, ..genesis(Kind::Contact) };
     for (wrong, cause) in [
         (&forked, Cause::SequenceTaken),
         (&gap, Cause::OutOfOrder),
         (&low, Cause::OutOfOrder),
         (&rootless, Cause::NotARecord),
-        (&forged, Cause::NotARecord),
+        (&invented, Cause::NotARecord),
         (&genesis(Kind::Lead), Cause::NotARecord),
     ] {
         let mut stored = Stored::default();

@@ -137,7 +137,7 @@ impl LogStore {
         if row.last_seq == cursor.seq {
             return Ok(row.after == cursor.hash);
         }
-        let within = cursor_within(&row, cursor).map_err(|refusal| rows.damaged(&key, refusal))?;
+        let within = cursor_within(&row, cursor).map_err(|refusal| rows.damaged(&key, &refusal.to_string()))?;
         Ok(within == *cursor)
     }
 
@@ -172,4 +172,62 @@ fn cursor_within(row: &SegmentRow, cursor: &Cursor) -> Result<Cursor, regard_cor
         .map(|change| gate::check(&change.bytes).map(|checked| checked.header.hash))
         .collect::<Result<_, _>>()?;
     Ok(segment.cursor_after(cursor.epoch, segment.units.len(), &hashes))
+}
+
+#[cfg(test)]
+mod tests {
+    use regard_core::error::Cause;
+    use regard_core::id::{DeviceId, DocumentId, UnitId};
+    use regard_core::record::{Kind, genesis};
+    use regard_core::sync::check_unit;
+    use regard_core::time::Timestamp;
+    use regard_core::wire::{Unit, UnitChange};
+
+    use super::super::tables::{INDEX, index_key};
+    use super::*;
+
+    fn push(log: &Arc<Log>, document: u8) -> CheckedPush {
+        let document = DocumentId::from_bytes([document; 16]);
+        let changes = vec![UnitChange { document, bytes: genesis::bytes(Kind::Task).to_vec() }];
+        let unit =
+            Unit { id: UnitId::from_bytes([1; 16]), author: None, saved_at: Timestamp(0), changes, signature: None };
+        let carrier = DeviceId::from_bytes([2; 16]);
+        CheckedPush { log: Arc::clone(log), carrier, units: vec![Ok(check_unit(unit).expect("honest"))] }
+    }
+
+    async fn outcome(store: &LogStore, log: &Arc<Log>, document: u8) -> UnitOutcome {
+        store.push(push(log, document)).await.expect("queued").await.expect("answered").remove(0)
+    }
+
+    #[tokio::test]
+    async fn a_commit_that_fails_refuses_its_pushes_and_changes_nothing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("log.redb");
+        let store = LogStore::open(&path).expect("a file");
+        let workspace = WorkspaceId::from_bytes([1; 16]);
+        let log = store.log(workspace, Scope::Records).await.expect("a log");
+        assert!(matches!(outcome(&store, &log, 1).await, UnitOutcome::Visible { .. }));
+        let head = log.head();
+        drop((log, store));
+
+        // One index is damaged on disk; the store was closed, so that none is in memory.
+        let database = Database::create(&path).expect("a database");
+        let transaction = database.begin_write().expect("a transaction");
+        let table = redb::TableDefinition::<&[u8; 8], &[u8]>::new(INDEX.0);
+        let rubbish = b"rubbish".as_slice();
+        transaction.open_table(table).expect("the table").insert(&index_key(1), rubbish).expect("written");
+        transaction.commit().expect("committed");
+        drop(database);
+
+        let store = LogStore::open(&path).expect("a file");
+        let log = store.log(workspace, Scope::Records).await.expect("a log");
+        let refused = outcome(&store, &log, 1).await;
+        assert!(
+            matches!(&refused, UnitOutcome::Refused(refusal) if refusal.cause == Cause::Unavailable),
+            "{refused:?}"
+        );
+        assert_eq!(log.head(), head);
+        let next = outcome(&store, &log, 2).await;
+        assert!(matches!(&next, UnitOutcome::Visible { seqs, .. } if seqs == &[2]), "{next:?}");
+    }
 }

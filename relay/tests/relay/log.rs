@@ -42,7 +42,7 @@ async fn a_duplicate_is_answered_with_its_first_place_and_time_also_after_a_kill
     let mut ana = Growing::new(11);
     let (one, two) = (unit(1, vec![ana.genesis(), ana.edit()]), unit(2, vec![ana.edit()]));
     let first = device.push(&[one.clone(), two.clone()]).await;
-    assert_eq!(device.push(&[one.clone()]).await, first[..1]);
+    assert_eq!(device.push(std::slice::from_ref(&one)).await, first[..1]);
     relay.kill();
     let relay = Running::start(data.path()).await;
     let mut device = Device::connect(relay.address, &tokens[0]).await;
