@@ -6,9 +6,9 @@ use std::thread::JoinHandle;
 use redb::{Database, ReadableDatabase};
 use regard_core::gate;
 use regard_core::id::{ChangeHash, WorkspaceId};
-use regard_core::limits::COMMIT_QUEUE_MAX;
+use regard_core::limits::{COMMIT_BYTES_MAX, COMMIT_QUEUE_MAX};
 use regard_core::wire::{self, Cursor, Scope, Segment, UnitOutcome};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use super::commit::CheckedPush;
 use super::recent::{LoggedFrame, Recent};
@@ -16,6 +16,10 @@ use super::tables::{LOG_FORMAT, LogRow, LogTables, SegmentRow};
 use super::tables::{first_seq, segment_key, segments};
 use super::writer::{OpenLogs, Request, Writer};
 use super::{StoreError, file};
+
+/// Kilobytes of pushes that may wait for the writer: a few commits' worth keeps it busy, whatever the queue's length.
+const WAITING_KILOBYTES_MAX: u32 = 64 << 10;
+const _: () = assert!(WAITING_KILOBYTES_MAX as usize >= COMMIT_BYTES_MAX >> 10);
 
 /// The log of one scope of one workspace.
 #[derive(Debug)]
@@ -61,6 +65,8 @@ pub(crate) struct LogStore {
     logs: OpenLogs,
     /// `None` only while the store is dropped.
     requests: Option<mpsc::Sender<Request>>,
+    /// Bounds the bytes that wait, in kilobytes.
+    room: Arc<Semaphore>,
     writer: Option<JoinHandle<()>>,
 }
 
@@ -70,10 +76,11 @@ impl LogStore {
         let database = Arc::new(file::open(path, LOG_FORMAT, |transaction| LogTables::open(transaction).map(drop))?);
         let (recent, logs): (Arc<Recent>, OpenLogs) = (Arc::default(), Arc::new(Mutex::new(HashMap::new())));
         let writer = Writer::new(Arc::clone(&database), Arc::clone(&recent), Arc::clone(&logs))?;
+        let room = Arc::new(Semaphore::new(WAITING_KILOBYTES_MAX as usize));
         let (requests, waiting) = mpsc::channel(COMMIT_QUEUE_MAX);
         let thread = std::thread::Builder::new().name("log writer".into()).spawn(move || writer.run(waiting));
         let thread = thread.map_err(|error| StoreError::failed("starting the writer")(redb::Error::Io(error)))?;
-        Ok(Self { database, recent, logs, requests: Some(requests), writer: Some(thread) })
+        Ok(Self { database, recent, logs, requests: Some(requests), room, writer: Some(thread) })
     }
 
     /// The log of a scope; begun, with a new epoch, where there is none.
@@ -86,12 +93,14 @@ impl LogStore {
         opened.await.map_err(|_| StoreError::Closed)?
     }
 
-    /// Hands a push to the writer, waiting while the queue is full. The outcomes come when they are durable; the receiver
+    /// Hands a push to the writer, waiting while too many or too large ones wait already. The outcomes come when they are durable; the receiver
     /// fails where the writer has ended before.
     pub(crate) async fn push(&self, push: CheckedPush) -> Result<oneshot::Receiver<Vec<UnitOutcome>>, StoreError> {
-        let bytes = push.units.iter().flatten().map(regard_core::sync::CheckedUnit::bytes).sum();
+        let bytes: usize = push.units.iter().flatten().map(regard_core::sync::CheckedUnit::bytes).sum();
+        let kilobytes = u32::try_from(bytes >> 10).unwrap_or(u32::MAX).clamp(1, WAITING_KILOBYTES_MAX);
+        let room = Arc::clone(&self.room).acquire_many_owned(kilobytes).await.map_err(|_| StoreError::Closed)?;
         let (reply, outcomes) = oneshot::channel();
-        self.ask(Request::Push { push, bytes, reply }).await?;
+        self.ask(Request::Push { push, bytes, room, reply }).await?;
         Ok(outcomes)
     }
 
