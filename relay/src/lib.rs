@@ -23,3 +23,4 @@ mod unix;
 pub use error::RelayError;
 pub use relay::{Relay, Settings};
 pub use store::{StoreError, WorkspaceInfo};
+pub use unix::terminate_signal;

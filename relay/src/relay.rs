@@ -18,7 +18,7 @@ use crate::unix;
 pub struct Settings {
     /// How long a device may take for its first frame, and for reading what was sent to it.
     pub peer_patience: Duration,
-    /// A connection on which nothing was sent for this long is probed.
+    /// How often each connection is probed; one that stays silent for this and the peer's patience is cut off.
     pub keepalive: Duration,
     /// The shortest time between two notices about where the other devices are.
     pub peers_interval: Duration,

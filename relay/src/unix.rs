@@ -20,3 +20,11 @@ pub(crate) fn bind_private_socket(path: &Path) -> io::Result<tokio::net::UnixLis
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
     Ok(listener)
 }
+
+/// Listens for requests to terminate.
+///
+/// # Errors
+/// Where the operating system does not allow it.
+pub fn terminate_signal() -> io::Result<tokio::signal::unix::Signal> {
+    tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+}

@@ -1,7 +1,7 @@
 //! What devices talk to: HTTP for joining, a WebSocket for everything else.
 
 mod connection;
-mod denied;
+pub(crate) mod denied;
 mod http;
 mod peers;
 mod reader;
@@ -47,19 +47,20 @@ impl Relay {
         listener: TcpListener,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), RelayError> {
-        let (stop, stopping) = watch::channel(false);
+        let (stop, stop_signal) = watch::channel(false);
         let (alive, mut all_gone) = mpsc::channel(1);
         let places = Arc::new(Semaphore::new(self.inner.settings.connections_max));
-        let served = Served { relay: Arc::clone(&self.inner), stopping: stopping.clone(), alive, places };
-        let saver = tokio::spawn(peers::save_now_and_then(Arc::clone(&self.inner), stopping.clone()));
+        let served = Served { relay: Arc::clone(&self.inner), stopping: stop_signal.clone(), alive, places };
+        let saver = tokio::spawn(peers::save_now_and_then(Arc::clone(&self.inner), stop_signal.clone()));
         let listener = listener.tap_io(|socket| {
             // Frames are whole messages: waiting for more to send only costs time.
             let _ = socket.set_nodelay(true);
         });
-        let server = axum::serve(listener, router(served)).with_graceful_shutdown(stopped(stopping));
-        let mut server = tokio::spawn(async move { server.await });
+        let mut accepting = tokio::spawn(
+            axum::serve(listener, router(served)).with_graceful_shutdown(stopped(stop_signal)).into_future(),
+        );
         let early = tokio::select! {
-            ended = &mut server => Some(ended),
+            ended = &mut accepting => Some(ended),
             () = shutdown => None,
         };
         stop.send_replace(true);
@@ -67,13 +68,13 @@ impl Relay {
         let ending = async {
             let ended = match early {
                 Some(ended) => ended,
-                None => (&mut server).await,
+                None => (&mut accepting).await,
             };
             all_gone.recv().await;
             ended
         };
         let ended = tokio::time::timeout(patience, ending).await;
-        server.abort();
+        accepting.abort();
         let _ = saver.await;
         peers::save(&self.inner).await;
         match ended {

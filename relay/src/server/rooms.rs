@@ -14,7 +14,7 @@ use crate::store::{AccessError, AccessStore, StoredPeer};
 /// The workspaces that somebody connected to since the relay started.
 #[derive(Default)]
 pub(crate) struct Rooms {
-    rooms: Mutex<HashMap<WorkspaceId, Arc<Room>>>,
+    by_workspace: Mutex<HashMap<WorkspaceId, Arc<Room>>>,
     /// Tells that the state of some device should be kept.
     pub(super) unsaved: Notify,
     next_connection: AtomicU64,
@@ -83,7 +83,7 @@ impl Rooms {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<WorkspaceId, Arc<Room>>> {
-        self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
+        self.by_workspace.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

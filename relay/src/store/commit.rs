@@ -144,7 +144,7 @@ impl LogCommit {
                     if let Some(unit) = without_duplicates(checked.unit, &placed) {
                         let added = unit_weight(&unit);
                         if weight + added > SEGMENT_WEIGHT_MAX && !segment.is_empty() {
-                            self.close(segment, tables)?;
+                            self.close(&segment, tables)?;
                             segment = self.empty_segment(push.carrier);
                             weight = 0;
                         }
@@ -156,7 +156,7 @@ impl LogCommit {
             }
         }
         if !segment.is_empty() {
-            self.close(segment, tables)?;
+            self.close(&segment, tables)?;
         }
         Ok(outcomes)
     }
@@ -207,7 +207,7 @@ impl LogCommit {
         segment.units.push(unit);
     }
 
-    fn close(&mut self, segment: Segment, tables: &mut LogTables<'_>) -> Result<(), StoreError> {
+    fn close(&mut self, segment: &Segment, tables: &mut LogTables<'_>) -> Result<(), StoreError> {
         let packed = segment.pack();
         let row = SegmentRow {
             last_seq: segment.last_seq(),

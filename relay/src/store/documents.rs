@@ -70,15 +70,14 @@ pub(super) fn store(
 ) -> Result<Vec<(DocumentId, u64, DocumentIndex)>, StoreError> {
     let mut stored = Vec::with_capacity(admitted.grown.len());
     for (document, index) in admitted.grown {
-        let row = match rows.get(&document) {
-            Some(row) => *row,
-            None => {
-                let row = *next_row;
-                *next_row += 1;
-                tables.documents.put(&document_key(log, document), wire::encode(&row))?;
-                rows.insert(document, row);
-                row
-            }
+        let row = if let Some(row) = rows.get(&document) {
+            *row
+        } else {
+            let row = *next_row;
+            *next_row += 1;
+            tables.documents.put(&document_key(log, document), wire::encode(&row))?;
+            rows.insert(document, row);
+            row
         };
         tables.index.put(&index_key(row), index.encode())?;
         stored.push((document, row, index));

@@ -53,3 +53,21 @@ fn has_format(database: &Database) -> Result<bool, StoreError> {
     let mut tables = transaction.list_tables().map_err(StoreError::failed("listing the tables"))?;
     Ok(tables.next().is_some())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_another_format_is_left_alone() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("log.redb");
+        drop(open(&path, 1, |_| Ok(())).expect("a new file"));
+        drop(open(&path, 1, |_| unreachable!("the file is not new")).expect("the same file"));
+        let error = open(&path, 2, |_| Ok(())).expect_err("another format");
+        assert!(matches!(error, StoreError::Format { found: 1, expected: 2, .. }), "{error}");
+        let foreign = folder.path().join("foreign.redb");
+        std::fs::write(&foreign, b"something else").expect("written");
+        assert!(matches!(open(&foreign, 1, |_| Ok(())), Err(StoreError::Open { .. })));
+    }
+}

@@ -6,9 +6,9 @@ use std::thread::JoinHandle;
 use redb::{Database, ReadableDatabase};
 use regard_core::gate;
 use regard_core::id::{ChangeHash, WorkspaceId};
-use regard_core::limits::COMMIT_QUEUE_MAX;
+use regard_core::limits::{COMMIT_BYTES_MAX, COMMIT_QUEUE_MAX};
 use regard_core::wire::{self, Cursor, Scope, Segment, UnitOutcome};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use super::commit::CheckedPush;
 use super::recent::{LoggedFrame, Recent};
@@ -16,6 +16,10 @@ use super::tables::{LOG_FORMAT, LogRow, LogTables, SegmentRow};
 use super::tables::{first_seq, segment_key, segments};
 use super::writer::{OpenLogs, Request, Writer};
 use super::{StoreError, file};
+
+/// Kilobytes of pushes that may wait for the writer: a few commits' worth keeps it busy, whatever the queue's length.
+const WAITING_KILOBYTES_MAX: u32 = 64 << 10;
+const _: () = assert!(WAITING_KILOBYTES_MAX as usize >= COMMIT_BYTES_MAX >> 10);
 
 /// The log of one scope of one workspace.
 #[derive(Debug)]
@@ -61,6 +65,8 @@ pub(crate) struct LogStore {
     logs: OpenLogs,
     /// `None` only while the store is dropped.
     requests: Option<mpsc::Sender<Request>>,
+    /// Bounds the bytes that wait, in kilobytes.
+    room: Arc<Semaphore>,
     writer: Option<JoinHandle<()>>,
 }
 
@@ -70,10 +76,11 @@ impl LogStore {
         let database = Arc::new(file::open(path, LOG_FORMAT, |transaction| LogTables::open(transaction).map(drop))?);
         let (recent, logs): (Arc<Recent>, OpenLogs) = (Arc::default(), Arc::new(Mutex::new(HashMap::new())));
         let writer = Writer::new(Arc::clone(&database), Arc::clone(&recent), Arc::clone(&logs))?;
+        let room = Arc::new(Semaphore::new(WAITING_KILOBYTES_MAX as usize));
         let (requests, waiting) = mpsc::channel(COMMIT_QUEUE_MAX);
         let thread = std::thread::Builder::new().name("log writer".into()).spawn(move || writer.run(waiting));
         let thread = thread.map_err(|error| StoreError::failed("starting the writer")(redb::Error::Io(error)))?;
-        Ok(Self { database, recent, logs, requests: Some(requests), writer: Some(thread) })
+        Ok(Self { database, recent, logs, requests: Some(requests), room, writer: Some(thread) })
     }
 
     /// The log of a scope; begun, with a new epoch, where there is none.
@@ -86,12 +93,14 @@ impl LogStore {
         opened.await.map_err(|_| StoreError::Closed)?
     }
 
-    /// Hands a push to the writer, waiting while the queue is full. The outcomes come when they are durable; the receiver
+    /// Hands a push to the writer, waiting while too many or too large ones wait already. The outcomes come when they are durable; the receiver
     /// fails where the writer has ended before.
     pub(crate) async fn push(&self, push: CheckedPush) -> Result<oneshot::Receiver<Vec<UnitOutcome>>, StoreError> {
-        let bytes = push.units.iter().flatten().map(regard_core::sync::CheckedUnit::bytes).sum();
+        let bytes: usize = push.units.iter().flatten().map(regard_core::sync::CheckedUnit::bytes).sum();
+        let kilobytes = u32::try_from(bytes >> 10).unwrap_or(u32::MAX).clamp(1, WAITING_KILOBYTES_MAX);
+        let room = Arc::clone(&self.room).acquire_many_owned(kilobytes).await.map_err(|_| StoreError::Closed)?;
         let (reply, outcomes) = oneshot::channel();
-        self.ask(Request::Push { push, bytes, reply }).await?;
+        self.ask(Request::Push { push, bytes, room, reply }).await?;
         Ok(outcomes)
     }
 
@@ -137,7 +146,7 @@ impl LogStore {
         if row.last_seq == cursor.seq {
             return Ok(row.after == cursor.hash);
         }
-        let within = cursor_within(&row, cursor).map_err(|refusal| rows.damaged(&key, refusal))?;
+        let within = cursor_within(&row, cursor).map_err(|refusal| rows.damaged(&key, &refusal.to_string()))?;
         Ok(within == *cursor)
     }
 
@@ -172,4 +181,62 @@ fn cursor_within(row: &SegmentRow, cursor: &Cursor) -> Result<Cursor, regard_cor
         .map(|change| gate::check(&change.bytes).map(|checked| checked.header.hash))
         .collect::<Result<_, _>>()?;
     Ok(segment.cursor_after(cursor.epoch, segment.units.len(), &hashes))
+}
+
+#[cfg(test)]
+mod tests {
+    use regard_core::error::Cause;
+    use regard_core::id::{DeviceId, DocumentId, UnitId};
+    use regard_core::record::{Kind, genesis};
+    use regard_core::sync::check_unit;
+    use regard_core::time::Timestamp;
+    use regard_core::wire::{Unit, UnitChange};
+
+    use super::super::tables::{INDEX, index_key};
+    use super::*;
+
+    fn push(log: &Arc<Log>, document: u8) -> CheckedPush {
+        let document = DocumentId::from_bytes([document; 16]);
+        let changes = vec![UnitChange { document, bytes: genesis::bytes(Kind::Task).to_vec() }];
+        let unit =
+            Unit { id: UnitId::from_bytes([1; 16]), author: None, saved_at: Timestamp(0), changes, signature: None };
+        let carrier = DeviceId::from_bytes([2; 16]);
+        CheckedPush { log: Arc::clone(log), carrier, units: vec![Ok(check_unit(unit).expect("honest"))] }
+    }
+
+    async fn outcome(store: &LogStore, log: &Arc<Log>, document: u8) -> UnitOutcome {
+        store.push(push(log, document)).await.expect("queued").await.expect("answered").remove(0)
+    }
+
+    #[tokio::test]
+    async fn a_commit_that_fails_refuses_its_pushes_and_changes_nothing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("log.redb");
+        let store = LogStore::open(&path).expect("a file");
+        let workspace = WorkspaceId::from_bytes([1; 16]);
+        let log = store.log(workspace, Scope::Records).await.expect("a log");
+        assert!(matches!(outcome(&store, &log, 1).await, UnitOutcome::Visible { .. }));
+        let head = log.head();
+        drop((log, store));
+
+        // One index is damaged on disk; the store was closed, so that none is in memory.
+        let database = Database::create(&path).expect("a database");
+        let transaction = database.begin_write().expect("a transaction");
+        let table = redb::TableDefinition::<&[u8; 8], &[u8]>::new(INDEX.0);
+        let rubbish = b"rubbish".as_slice();
+        transaction.open_table(table).expect("the table").insert(&index_key(1), rubbish).expect("written");
+        transaction.commit().expect("committed");
+        drop(database);
+
+        let store = LogStore::open(&path).expect("a file");
+        let log = store.log(workspace, Scope::Records).await.expect("a log");
+        let refused = outcome(&store, &log, 1).await;
+        assert!(
+            matches!(&refused, UnitOutcome::Refused(refusal) if refusal.cause == Cause::Unavailable),
+            "{refused:?}"
+        );
+        assert_eq!(log.head(), head);
+        let next = outcome(&store, &log, 2).await;
+        assert!(matches!(&next, UnitOutcome::Visible { seqs, .. } if seqs == &[2]), "{next:?}");
+    }
 }

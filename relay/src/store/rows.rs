@@ -88,7 +88,7 @@ impl<const N: usize, T: ReadableTable<&'static [u8; N], &'static [u8]>> Rows<N, 
     }
 
     /// The error for a row whose content makes no sense.
-    pub(super) fn damaged(&self, key: &[u8; N], what: impl ToString) -> StoreError {
+    pub(super) fn damaged(&self, key: &[u8; N], what: &str) -> StoreError {
         StoreError::Damaged { table: self.name, key: to_hex(key), what: what.to_string() }
     }
 
@@ -109,7 +109,7 @@ impl<const N: usize, T: ReadableTable<&'static [u8; N], &'static [u8]>> Rows<N, 
             .split_last_chunk::<CHECKSUM_BYTES>()
             .filter(|(payload, found)| u32::from_le_bytes(**found) == checksum(key, payload));
         let (payload, _) = payload.ok_or_else(|| self.damaged(key, "its checksum does not match"))?;
-        decode(payload).map_err(|error| self.damaged(key, error))
+        decode(payload).map_err(|error| self.damaged(key, &error.to_string()))
     }
 }
 
@@ -128,4 +128,41 @@ fn checksum(key: &[u8], payload: &[u8]) -> u32 {
     hasher.update(key);
     hasher.update(payload);
     hasher.finalize()
+}
+
+#[cfg(test)]
+mod tests {
+    use redb::{Database, ReadableDatabase};
+
+    use super::*;
+
+    const TABLE: SealedTable<2> = SealedTable("things");
+
+    #[test]
+    fn a_row_that_changed_or_moved_is_named_as_damaged() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let database = Database::create(folder.path().join("x.redb")).expect("a file");
+        let transaction = database.begin_write().expect("a transaction");
+        {
+            let mut rows = TABLE.write(&transaction).expect("a table");
+            rows.put(&[0, 1], b"whole".to_vec()).expect("written");
+            let sealed = rows.table.get(&[0, 1]).expect("read").expect("there").value().to_vec();
+            let mut flipped = sealed.clone();
+            flipped[2] ^= 4;
+            rows.table.insert(&[0, 2], flipped.as_slice()).expect("written");
+            rows.table.insert(&[0, 3], sealed.as_slice()).expect("written");
+            rows.table.insert(&[0, 4], b"x".as_slice()).expect("written");
+        }
+        transaction.commit().expect("committed");
+        let transaction = database.begin_read().expect("a transaction");
+        let rows = TABLE.read(&transaction).expect("a table");
+        let text = |row: &[u8]| String::from_utf8(row.to_vec());
+        assert_eq!(rows.get(&[0, 1], text).expect("whole").as_deref(), Some("whole"));
+        for (key, named) in [([0, 2], "0002"), ([0, 3], "0003"), ([0, 4], "0004")] {
+            let error = rows.get(&key, text).expect_err("damage");
+            let expected = format!("the row {named} of table “things” is damaged: its checksum does not match");
+            assert_eq!(error.to_string(), expected);
+        }
+        assert!(rows.scan([0, 0]..=[9, 9], text, |_| true).is_err());
+    }
 }

@@ -7,7 +7,7 @@ use redb::{Database, ReadableDatabase};
 use regard_core::id::{EpochId, WorkspaceId};
 use regard_core::limits::{COMMIT_BYTES_MAX, COMMIT_PUSHES_MAX};
 use regard_core::wire::{self, Cursor, Scope, UnitOutcome};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use super::commit::{CheckedPush, Memory, commit};
 use super::documents::IndexCache;
@@ -22,7 +22,7 @@ pub(super) type OpenLogs = Arc<Mutex<HashMap<(WorkspaceId, Scope), Arc<Log>>>>;
 /// What the writer is asked to do.
 pub(super) enum Request {
     /// Judge and log a push.
-    Push { push: CheckedPush, bytes: usize, reply: oneshot::Sender<Vec<UnitOutcome>> },
+    Push { push: CheckedPush, bytes: usize, room: OwnedSemaphorePermit, reply: oneshot::Sender<Vec<UnitOutcome>> },
     /// Open a log, or begin it.
     Open { workspace: WorkspaceId, scope: Scope, reply: oneshot::Sender<Result<Arc<Log>, StoreError>> },
 }
@@ -39,6 +39,8 @@ struct Waiting {
     pushes: Vec<CheckedPush>,
     replies: Vec<oneshot::Sender<Vec<UnitOutcome>>>,
     bytes: usize,
+    /// Given back after the commit.
+    rooms: Vec<OwnedSemaphorePermit>,
 }
 
 impl Writer {
@@ -53,13 +55,14 @@ impl Writer {
     pub(super) fn run(mut self, mut requests: mpsc::Receiver<Request>) {
         while let Some(first) = requests.blocking_recv() {
             let mut next = Some(first);
-            let mut waiting = Waiting { pushes: Vec::new(), replies: Vec::new(), bytes: 0 };
+            let mut waiting = Waiting { pushes: Vec::new(), replies: Vec::new(), bytes: 0, rooms: Vec::new() };
             while let Some(request) = next {
                 match request {
-                    Request::Push { push, bytes, reply } => {
+                    Request::Push { push, bytes, room, reply } => {
                         waiting.pushes.push(push);
                         waiting.replies.push(reply);
                         waiting.bytes += bytes;
+                        waiting.rooms.push(room);
                     }
                     Request::Open { workspace, scope, reply } => {
                         // Whoever asked may have gone; the log is open all the same.

@@ -133,3 +133,32 @@ fn add_device(
     devices.put(&key, wire::encode(&row))?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use regard_core::id::DeviceId;
+    use regard_core::limits::INVITATION_LIFETIME;
+
+    #[test]
+    fn an_invitation_can_be_used_until_it_expires() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let access = AccessStore::open(&folder.path().join("access.redb")).expect("a file");
+        let workspace = WorkspaceId::from_bytes([1; 16]);
+        let secret = access.create_workspace(workspace, "Team").expect("a workspace");
+        let request = JoinRequest {
+            invitation: secret.reveal(),
+            device: DeviceId::from_bytes([2; 16]),
+            device_name: "laptop".into(),
+            member_name: "Ana".into(),
+            public_key: "00".repeat(PUBLIC_KEY_BYTES),
+        };
+        let made = crate::ambient::now();
+        let late = made.after(INVITATION_LIFETIME + Duration::from_secs(60));
+        let refused = access.join(workspace, &request, late).expect_err("an expired invitation");
+        assert!(refused.to_string().contains("could be used until"), "{refused}");
+        access.join(workspace, &request, made.after(INVITATION_LIFETIME / 2)).expect("joined");
+    }
+}

@@ -1,0 +1,8 @@
+//! The relay on real sockets and real files.
+
+mod connections;
+mod joining;
+mod live;
+mod log;
+mod refusals;
+mod support;
