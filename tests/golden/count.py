@@ -115,7 +115,9 @@ def cards(path):
         if uids and uids[0]:
             identity = ("uid", uids[0])
         else:
-            lines = sorted(str(line) for name, found in card.contents.items() for line in found
+            # Not str(line): for pictures that has an address in memory.
+            lines = sorted(f"{name} {sorted(line.params.items())} {line.value!r}"
+                           for name, found in card.contents.items() for line in found
                            if name not in ("rev", "prodid", "version"))
             identity = ("content", *lines)
         records.append(("account" if is_org else "contact", identity))
