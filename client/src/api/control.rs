@@ -11,7 +11,6 @@ use crate::relay_http;
 
 pub(super) async fn status(State(workspace): State<Workspace>) -> Result<Json<StatusView>, Failure> {
     let engine = workspace.engine.status();
-    let link = serde_json::to_value(&engine.link).unwrap_or_default();
     let view = workspace.in_store(move |store| {
         let identity = store.identity().clone();
         let settings = store.settings()?;
@@ -32,7 +31,7 @@ pub(super) async fn status(State(workspace): State<Workspace>) -> Result<Json<St
             device_name: identity.device_name,
             relay_embedded: settings.relay.as_ref().is_some_and(|relay| relay.embedded),
             relay: settings.relay.map(|relay| relay.address),
-            link,
+            link: engine.link,
             settled: engine.settled,
             as_of: engine.heard_at,
             outbox: store.outbox_count()?,
@@ -69,8 +68,7 @@ pub(super) async fn offline(State(workspace): State<Workspace>) -> Result<Json<L
 
 async fn answer(workspace: &Workspace) -> Result<Json<LinkAnswer>, Failure> {
     let outbox = workspace.in_store(crate::store::Store::outbox_count).await?;
-    let link = serde_json::to_value(workspace.engine.status().link).unwrap_or_default();
-    Ok(Json(LinkAnswer { link, outbox }))
+    Ok(Json(LinkAnswer { link: workspace.engine.status().link, outbox }))
 }
 
 pub(super) async fn invite(

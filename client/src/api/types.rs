@@ -6,6 +6,7 @@ use regard_core::error::Refusal;
 use regard_core::id::{DeviceId, DocumentId, MemberId, UnitId, WorkspaceId};
 use regard_core::inspect::ValueReport;
 use regard_core::record::{Kind, Life, Scalar};
+use regard_core::sync::Link;
 use regard_core::time::Timestamp;
 use regard_core::visibility::{Place, Reached};
 use regard_core::wire::Role;
@@ -223,7 +224,7 @@ pub struct StatusView {
     /// Whether it is the one that `up` runs itself.
     pub relay_embedded: bool,
     /// How the connection stands.
-    pub link: serde_json::Value,
+    pub link: Link,
     /// Whether both sides have everything.
     pub settled: bool,
     /// When something was last heard from the relay.
@@ -273,7 +274,7 @@ pub struct InviteAnswer {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LinkAnswer {
     /// How the connection stands.
-    pub link: serde_json::Value,
+    pub link: Link,
     /// What waits for the relay.
     pub outbox: OutboxCount,
 }

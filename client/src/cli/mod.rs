@@ -5,6 +5,7 @@ mod error;
 mod output;
 mod times;
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -138,11 +139,8 @@ fn quiet_caught_panics() {
 
 /// Short commands say what matters themselves; those that keep running log what they do.
 fn start_log(command: &Command) {
-    let quiet = if matches!(command, Command::Up(_) | Command::Demo(_)) {
-        "regard=info,regard_client=info,warn"
-    } else {
-        "error"
-    };
+    let quiet = if matches!(command, Command::Up(_) | Command::Demo(_)) { "warn" } else { "error" };
     let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| quiet.into());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    log.with_ansi(std::io::stderr().is_terminal()).init();
 }

@@ -111,8 +111,8 @@ impl Driver {
                 None
             }
             Effect::Announce(link) => {
-                tracing::info!(?link, "connection");
-                self.announce(Notice::link(&link));
+                tracing::info!(?link, "the connection changed");
+                self.announce(Notice::Link { link });
                 None
             }
             Effect::ReadOutbox { .. }

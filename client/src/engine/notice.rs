@@ -41,7 +41,7 @@ pub enum Notice {
     /// The connection changed.
     Link {
         /// How it stands.
-        link: serde_json::Value,
+        link: Link,
     },
     /// Another device came, went, or told how far it is.
     Peer {
@@ -55,10 +55,4 @@ pub enum Notice {
         /// How many.
         count: u64,
     },
-}
-
-impl Notice {
-    pub(super) fn link(link: &Link) -> Self {
-        Self::Link { link: serde_json::to_value(link).unwrap_or_default() }
-    }
 }

@@ -1,6 +1,7 @@
 use minicbor::{Decode, Encode};
-use regard_core::id::{DeviceId, Entropy, MemberId, WorkspaceId};
+use regard_core::id::{DeviceId, Entropy, MemberId, WorkspaceId, to_hex};
 use regard_core::record::identity::Namespace;
+use regard_core::wire::access::{JoinRequest, Secret};
 
 /// Who this store is: made by `init` or `join` and kept with it.
 #[derive(Clone, PartialEq, Eq, Encode, Decode)]
@@ -83,6 +84,19 @@ impl Identity {
     #[must_use]
     pub fn public_key(&self) -> [u8; 32] {
         ed25519_dalek::SigningKey::from_bytes(&self.signing_key).verifying_key().to_bytes()
+    }
+
+    /// What this device sends to a relay to join with an invitation.
+    #[must_use]
+    pub fn join_request(&self, invitation: &Secret) -> JoinRequest {
+        JoinRequest {
+            invitation: invitation.reveal(),
+            device: self.device,
+            device_name: self.device_name.clone(),
+            member: self.member,
+            member_name: self.member_name.clone(),
+            public_key: to_hex(&self.public_key()),
+        }
     }
 }
 

@@ -123,6 +123,8 @@ pub struct JoinRequest {
     pub device: DeviceId,
     /// What its owner calls it.
     pub device_name: String,
+    /// The person's id, made by the device; it is taken where the invitation is for a new member.
+    pub member: MemberId,
     /// The person's name, where the invitation is for a new member.
     pub member_name: String,
     /// The device's Ed25519 public key, as hexadecimal digits.

@@ -110,6 +110,7 @@ pub(crate) fn join_request(secret: &str, device: u8) -> JoinRequest {
         invitation: secret.into(),
         device: DeviceId::from_bytes([device; 16]),
         device_name: format!("device {device}"),
+        member: regard_core::id::MemberId::from_bytes([device; 16]),
         member_name: format!("member {device}"),
         public_key: "ab".repeat(32),
     }

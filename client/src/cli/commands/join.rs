@@ -1,6 +1,6 @@
-use regard_core::id::{DeviceId, WorkspaceId, to_hex};
+use regard_core::id::{DeviceId, WorkspaceId};
 use regard_core::record::identity::Namespace;
-use regard_core::wire::access::{Invitation, JoinRequest};
+use regard_core::wire::access::Invitation;
 use serde::Serialize;
 
 use super::super::Context;
@@ -49,13 +49,7 @@ impl Join {
         let (member, device) = (self.member.unwrap_or_else(login_name), self.device.unwrap_or_else(machine_name));
         let namespace = invitation.namespace.unwrap_or_else(|| Namespace::random(&mut SystemEntropy));
         let mut identity = Identity::join(invitation.workspace, namespace, &member, &device, &mut SystemEntropy);
-        let request = JoinRequest {
-            invitation: invitation.secret.reveal(),
-            device: identity.device,
-            device_name: device,
-            member_name: member,
-            public_key: to_hex(&identity.public_key()),
-        };
+        let request = identity.join_request(&invitation.secret);
         let joined = relay_http::join(&invitation.relay, invitation.workspace, &request).await.map_err(|refusal| {
             Failure::from(crate::api::types::Problem::from(refusal))
                 .hint("An invitation is good for one use and expires. Ask for a new one: `regard invite` on a device that has joined.")

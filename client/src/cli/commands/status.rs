@@ -7,7 +7,7 @@ use super::super::times::ago;
 use super::NOTHING;
 use crate::api::Method;
 use crate::api::types::StatusView;
-use regard_core::time::Timestamp;
+use regard_core::sync::Link;
 
 /// Say how things stand: online or not, what is unsent, what is here, who else there is.
 #[derive(Debug, clap::Args)]
@@ -57,25 +57,19 @@ fn people(status: &StatusView, runs: bool) -> String {
 }
 
 fn connection(status: &StatusView, runs: bool) -> String {
-    let text = |name: &str| status.link[name].as_str().unwrap_or_default();
-    let since = || serde_json::from_value::<Timestamp>(status.link["since"].clone()).map(ago).unwrap_or_default();
     let relay = match &status.relay {
         Some(relay) if status.relay_embedded => format!("{relay} (run by `regard up` here)"),
         Some(relay) => relay.clone(),
         None => return "No relay is set: everything stays on this machine. `regard up` runs one.".into(),
     };
-    match text("state") {
-        "live" => format!(
-            "Online with {relay} since {}{}",
-            since(),
-            if status.settled { ", all current" } else { ", catching up" }
-        ),
-        "connecting" => format!("Connecting to {relay}"),
-        "waiting" => {
-            let reason = status.link["reason"]["detail"].as_str().unwrap_or("it is not known why");
-            format!("Offline since {}: {reason}", since())
+    match &status.link {
+        Link::Live { since } => {
+            let current = if status.settled { "all current" } else { "catching up" };
+            format!("Online with {relay} since {}, {current}", ago(*since))
         }
-        _ if runs => format!("Offline by choice since {}; the relay is {relay}", since()),
-        _ => format!("Not running; the relay is {relay}"),
+        Link::Connecting { .. } => format!("Connecting to {relay}"),
+        Link::Waiting { since, reason, .. } => format!("Offline since {}: {}", ago(*since), plain(&reason.detail)),
+        Link::Offline { since } if runs => format!("Offline by choice since {}; the relay is {relay}", ago(*since)),
+        Link::Offline { .. } => format!("Not running; the relay is {relay}"),
     }
 }

@@ -1,16 +1,20 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 
-use regard_core::id::to_hex;
-use regard_core::wire::access::{JoinRequest, Secret};
+use regard_core::sync::Link;
+use regard_core::wire::access::Secret;
 use regard_relay::Relay;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{broadcast, oneshot};
 use tokio::task::JoinHandle;
 
 use super::super::Context;
 use super::super::error::Failure;
+use super::super::output::plain;
+use super::super::times::ago;
 use crate::api::Client;
+use crate::engine::Notice;
 use crate::relay_http;
 use crate::store::{RelayAccess, Store};
 use crate::unix;
@@ -45,8 +49,12 @@ impl Up {
             workspace.engine.go_online().await;
         }
         greet(context, &client, settings.relay.as_ref(), settings.offline)?;
+        let notices = workspace.engine.notices();
         drop(workspace);
-        unix::told_to_stop().await;
+        tokio::select! {
+            () = tell_connection(context, notices) => {}
+            () = unix::told_to_stop() => {}
+        }
         context.output.note("Stopping.");
         client.close().await;
         if let Some(embedded) = embedded {
@@ -69,8 +77,10 @@ impl Up {
         let relay = Relay::open(&folder).map_err(|error| relay_failed(&error))?;
         let listener = self.bind(known.as_ref()).await?;
         let address = format!("http://{}", listener.local_addr()?);
-        let founding = if known.is_none() {
-            let identity = store.identity();
+        let identity = store.identity();
+        // Where somebody removed the relay's files, the workspace is founded again and filled from here.
+        let is_missing = !relay.has_workspace(identity.workspace).map_err(|error| relay_failed(&error))?;
+        let founding = if is_missing {
             Some(
                 relay
                     .create_workspace(identity.workspace, &identity.workspace_name)
@@ -84,9 +94,8 @@ impl Up {
         let serving =
             tokio::spawn(async move { relay.serve(listener, shutdown).await.map_err(|error| relay_failed(&error)) });
         let access = match (known, founding) {
-            (Some(known), _) => Some(RelayAccess { address, ..known }),
-            (None, Some(secret)) => Some(found(store, address, &secret).await?),
-            (None, None) => None,
+            (_, Some(secret)) => Some(found(store, address, &secret).await?),
+            (known, None) => known.map(|known| RelayAccess { address, ..known }),
         };
         store.change_settings(|settings| settings.relay = access)?;
         Ok(Some(Embedded { stop, serving }))
@@ -97,7 +106,7 @@ impl Up {
         if let Some(address) = self.listen.or(kept) {
             if !address.ip().is_loopback() {
                 return Err(Failure::invalid(format!("{address} is not an address of this machine alone"))
-                    .hint("To serve other machines, host `regard-relay` behind HTTPS: see docs/user-guide.md."));
+                    .hint("The relay that is run here serves this machine. Other machines reach a hosted `regard-relay`: see README.md."));
             }
             return TcpListener::bind(address).await.map_err(|error| {
                 Failure::new(format!("the relay cannot listen on {address}: {error}"))
@@ -127,13 +136,7 @@ impl Embedded {
 /// Joins the workspace on the relay that has just been started for it.
 async fn found(store: &Store, address: String, secret: &Secret) -> Result<RelayAccess, Failure> {
     let identity = store.identity();
-    let request = JoinRequest {
-        invitation: secret.reveal(),
-        device: identity.device,
-        device_name: identity.device_name.clone(),
-        member_name: identity.member_name.clone(),
-        public_key: to_hex(&identity.public_key()),
-    };
+    let request = identity.join_request(secret);
     let joined =
         relay_http::join(&address, identity.workspace, &request).await.map_err(crate::api::types::Problem::from)?;
     store.keep_directory(&joined.directory)?;
@@ -164,6 +167,27 @@ fn greet(context: &Context<'_>, client: &Client, relay: Option<&RelayAccess>, of
         .output
         .note("To go on, in another window:  regard import FILES…   regard list   regard watch   regard status");
     Ok(())
+}
+
+/// Says in a line each how the connection comes and goes.
+async fn tell_connection(context: &Context<'_>, mut notices: broadcast::Receiver<Notice>) {
+    loop {
+        match notices.recv().await {
+            Ok(Notice::Link { link }) => context.output.note(connection_line(&link)),
+            Ok(_) | Err(RecvError::Lagged(_)) => {}
+            Err(RecvError::Closed) => return,
+        }
+    }
+}
+
+fn connection_line(link: &Link) -> String {
+    let now = ago(crate::system::now());
+    match link {
+        Link::Live { .. } => format!("{now} online"),
+        Link::Connecting { .. } => format!("{now} connecting"),
+        Link::Waiting { reason, .. } => format!("{now} offline: {}", plain(&reason.detail)),
+        Link::Offline { .. } => format!("{now} offline by choice"),
+    }
 }
 
 fn relay_failed(error: &regard_relay::RelayError) -> Failure {

@@ -1,12 +1,13 @@
 use super::super::Context;
 use super::super::error::Failure;
-use super::super::output::data;
+use super::super::output::{data, plain};
 use super::super::times::ago;
 use super::NOTHING;
 use crate::api::{Method, Next};
 use crate::engine::Notice;
 use crate::system::now;
 use crate::unix;
+use regard_core::sync::Link;
 
 /// Show what happens, as it happens, until it is interrupted. With --json one object a line.
 #[derive(Debug, clap::Args)]
@@ -56,7 +57,10 @@ fn people(notice: &Notice) -> String {
         Notice::Arrived { records, set_aside } => {
             format!("arrived: {}; {} set aside", count(records.len(), "changed record"), count(*set_aside, "change"))
         }
-        Notice::Link { link } => format!("connection: {}", link["state"].as_str().unwrap_or("unknown")),
+        Notice::Link { link: Link::Live { .. } } => "online".into(),
+        Notice::Link { link: Link::Connecting { .. } } => "connecting".into(),
+        Notice::Link { link: Link::Waiting { reason, .. } } => format!("offline: {}", plain(&reason.detail)),
+        Notice::Link { link: Link::Offline { .. } } => "offline by choice".into(),
         Notice::Peer { device, online } => format!("device {device} is {}", if *online { "online" } else { "offline" }),
         Notice::Missed { count } => format!("{count} events were too many to show"),
     }

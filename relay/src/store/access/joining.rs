@@ -68,11 +68,9 @@ impl AccessStore {
             InvitedAs::DeviceOf(member) => member,
             InvitedAs::Founder | InvitedAs::NewMember(_) => {
                 let role = if let InvitedAs::NewMember(role) = invited_as { role } else { Role::Owner };
-                let id = MemberId::random(&mut entropy);
                 let name = checked_name(&request.member_name, "the member's name")?;
-                let row = MemberRow { name, role, joined_at: now };
-                MEMBERS.write(&transaction)?.put(&pair_key(workspace, id.as_bytes()), wire::encode(&row))?;
-                id
+                add_member(&transaction, workspace, request.member, &MemberRow { name, role, joined_at: now })?;
+                request.member
             }
         };
         add_device(&transaction, workspace, request, member, &token, now)?;
@@ -104,6 +102,20 @@ fn use_up(
     invitation.used = Some((request.device, now));
     invitations.put(&key, wire::encode(&invitation))?;
     Ok(invitation.invited_as)
+}
+
+fn add_member(
+    transaction: &WriteTransaction,
+    workspace: WorkspaceId,
+    member: MemberId,
+    row: &MemberRow,
+) -> Result<(), AccessError> {
+    let mut members = MEMBERS.write(transaction)?;
+    let key = pair_key(workspace, member.as_bytes());
+    if members.get(&key, member_row)?.is_some() {
+        return Err(not_allowed(format!("the workspace has a member {member} already")).into());
+    }
+    Ok(members.put(&key, wire::encode(row))?)
 }
 
 fn add_device(
@@ -152,6 +164,7 @@ mod tests {
             invitation: secret.reveal(),
             device: DeviceId::from_bytes([2; 16]),
             device_name: "laptop".into(),
+            member: MemberId::from_bytes([3; 16]),
             member_name: "Ana".into(),
             public_key: "00".repeat(PUBLIC_KEY_BYTES),
         };
