@@ -11,6 +11,7 @@ pub mod cli;
 pub mod demo;
 pub mod engine;
 mod import;
+mod names;
 pub mod relay_http;
 pub mod store;
 pub mod system;

@@ -10,6 +10,27 @@ pub fn now() -> Timestamp {
     Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
+/// A clock that goes on steadily from when it was started, whatever happens to the machine's: for waits and deadlines.
+#[derive(Debug, Clone, Copy)]
+pub struct SteadyClock {
+    started_at: Timestamp,
+    started: std::time::Instant,
+}
+
+impl SteadyClock {
+    /// Starts with what the machine's clock says now.
+    #[must_use]
+    pub fn start() -> Self {
+        Self { started_at: now(), started: std::time::Instant::now() }
+    }
+
+    /// The time it was started at, and what has passed since.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.started_at.after(self.started.elapsed())
+    }
+}
+
 /// The operating system's random bytes.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemEntropy;

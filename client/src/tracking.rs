@@ -8,10 +8,12 @@ use crate::store::Identity;
 /// The edits that note it. `rule` names what made the record; `evidence` is what the rule went by.
 #[must_use]
 pub(crate) fn evidence(identity: &Identity, at: Timestamp, rule: &str, evidence: Option<&str>) -> Vec<Edit> {
-    let note = |item: &str, value: String| Edit::Put {
+    // Each device writes under its own key: two people who track the same thing are no conflict.
+    let device = identity.device.to_string();
+    let note = |member: &str, value: String| Edit::Put {
         field: "tracking".into(),
-        item: item.into(),
-        member: None,
+        item: device.clone(),
+        member: Some(member.into()),
         value: value.into(),
     };
     let mut edits =

@@ -20,6 +20,14 @@ pub fn create_private_folder(folder: &Path) -> io::Result<()> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
+/// Makes a file readable for its owner alone: it holds a token and a secret key.
+///
+/// # Errors
+/// As the file system has it.
+pub fn make_private(file: &Path) -> io::Result<()> {
+    std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o600))
+}
+
 /// Connects to the process that owns the store in `folder`; `None` where none listens.
 ///
 /// # Errors
@@ -43,7 +51,7 @@ pub fn listen(folder: &Path) -> io::Result<UnixListener> {
         _ => {}
     }
     let listener = UnixListener::bind(&path)?;
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
+    make_private(&path)?;
     Ok(listener)
 }
 

@@ -82,6 +82,7 @@ impl fmt::Display for Cause {
 /// A cause with the sentence that explains this case: what, where, and what the bound is.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Encode, Decode, Serialize, Deserialize)]
 #[error("{detail} ({cause})")]
+#[cbor(map)]
 pub struct Refusal {
     /// The kind of refusal, for programs.
     #[n(0)]

@@ -8,7 +8,7 @@
 //! use regard_core::time::Timestamp;
 //! use std::collections::VecDeque;
 //!
-//! let start = Start { instance: 1, program: "example".into(), cursors: Vec::new(), seed: 7 };
+//! let start = Start { instance: 1, program: "example".into(), cursors: Vec::new(), exceptions: Vec::new(), seed: 7 };
 //! let mut session = Session::new(start, Timestamp(0));
 //! let mut events = VecDeque::from([Event::GoOnline]);
 //! let mut connects = 0;

@@ -71,8 +71,6 @@ pub const BATCH_BYTES_TARGET: usize = 256 << 10;
 pub const BATCH_CHANGES_TARGET: usize = 1_000;
 /// Pushes on the way that are not yet acknowledged: hides the round trip behind the relay's commit.
 pub const PUSHES_IN_FLIGHT_MAX: usize = 4;
-/// Segments that a client has received and not yet applied; beyond, it stops reading the socket.
-pub const SEGMENTS_PENDING_MAX: usize = 16;
 
 // The relay.
 
@@ -98,7 +96,7 @@ pub const HTTP_BODY_BYTES_MAX: usize = 1 << 20;
 pub const INVITATION_LIFETIME: Duration = Duration::from_secs(7 * 24 * 3600);
 /// How long a peer may take for its first frame, and for reading what was sent to it.
 pub const PEER_PATIENCE: Duration = Duration::from_secs(30);
-/// A connection on which nothing has been heard for this long is probed.
+/// Each side of a connection probes the other this often; three times this without a sign of life ends it.
 pub const KEEPALIVE: Duration = Duration::from_secs(20);
 /// How long a server that is told to stop waits for its connections.
 pub const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(5);
@@ -113,9 +111,5 @@ pub const CHANGES_UNFOLDED_MAX: usize = 32;
 pub const BACKOFF_FIRST: Duration = Duration::from_millis(250);
 /// Longest wait before connecting again: a relay that comes back is found within half a minute.
 pub const BACKOFF_MAX: Duration = Duration::from_secs(30);
-/// Others' changes are asked for at least this often, even where no push arrives.
-pub const FRESHNESS_BOUND: Duration = Duration::from_secs(15 * 60);
-/// A clock this far ahead of the relay's is flagged, never refused.
-pub const CLOCK_AHEAD_FLAGGED: Duration = Duration::from_secs(10 * 60);
 /// Reports kept of how far another device was at which time.
 pub const RECEIPTS_PER_DEVICE_MAX: usize = 1_000;

@@ -137,7 +137,12 @@ async fn serve(data: &std::path::Path, listen: SocketAddr, insecure_http: bool) 
             let _ = stopping.wait_for(|stopping| *stopping).await;
         }
     };
-    let admin = tokio::spawn(relay.clone().serve_admin(stopped()));
+    let administered = relay.clone().serve_admin(stopped());
+    let admin = tokio::spawn(async move {
+        if let Err(error) = administered.await {
+            tracing::warn!(%error, "commands such as `workspace create` work only while the relay is stopped");
+        }
+    });
     tokio::spawn(async move {
         stop_signal().await;
         tracing::info!("the relay is stopping");

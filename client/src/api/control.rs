@@ -5,8 +5,8 @@ use regard_core::wire::{Role, access};
 
 use super::Workspace;
 use super::problem::Failure;
-use super::show::Names;
 use super::types::{DeviceView, InviteAnswer, InviteRequest, LinkAnswer, Problem, ProblemCode, StatusView};
+use crate::names::Names;
 use crate::relay_http;
 
 pub(super) async fn status(State(workspace): State<Workspace>) -> Result<Json<StatusView>, Failure> {
@@ -35,6 +35,7 @@ pub(super) async fn status(State(workspace): State<Workspace>) -> Result<Json<St
             settled: engine.settled,
             as_of: engine.heard_at,
             outbox: store.outbox_count()?,
+            refused: store.refused()?,
             records: store.counts()?.into_iter().collect(),
             devices: devices.collect(),
             set_aside: store.quarantined()?,

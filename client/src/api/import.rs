@@ -6,6 +6,8 @@ use regard_core::wire::Scope;
 use tokio::sync::mpsc;
 
 use super::Workspace;
+use super::problem::Failure;
+use super::records::may_write;
 use super::types::{ImportEvent, ImportRequest};
 use super::watch::{line, lines_response};
 use crate::engine::Notice;
@@ -15,7 +17,11 @@ use crate::import;
 const EVENTS_WAITING_MAX: usize = 256;
 
 /// Imports files and folders, telling how it goes, one JSON object a line.
-pub(super) async fn import(State(workspace): State<Workspace>, Json(request): Json<ImportRequest>) -> Response {
+pub(super) async fn import(
+    State(workspace): State<Workspace>,
+    Json(request): Json<ImportRequest>,
+) -> Result<Response, Failure> {
+    may_write(&workspace).await?;
     let (events, waiting) = mpsc::channel::<ImportEvent>(EVENTS_WAITING_MAX);
     let Workspace { store, engine } = workspace;
     let runtime = tokio::runtime::Handle::current();
@@ -33,5 +39,5 @@ pub(super) async fn import(State(workspace): State<Workspace>, Json(request): Js
     let lines = futures_util::stream::unfold(waiting, |mut waiting| async {
         waiting.recv().await.map(|event| (line(&event), waiting))
     });
-    lines_response(Body::from_stream(lines))
+    Ok(lines_response(Body::from_stream(lines)))
 }

@@ -1,13 +1,15 @@
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use regard_core::id::DocumentId;
-use regard_core::record::{Edit, Kind, Life, assignment, identity};
-use regard_core::wire::Scope;
+use regard_core::record::schema::{self, Form};
+use regard_core::record::{Edit, Kind, Life, Scalar, assignment, identity};
+use regard_core::wire::{Role, Scope};
 
 use super::Workspace;
 use super::problem::{Failure, NOT_FOUND_HINT};
 use super::types::{AddRequest, EditRequest, ListQuery, Problem, ProblemCode, RecordLine, RecordList, SaveAnswer};
 use crate::engine::Notice;
+use crate::names::Names;
 use crate::store::{Filter, Found, Listed, Save, Store, StoreError, Work};
 use crate::system::{SystemEntropy, now};
 use crate::tracking;
@@ -41,7 +43,7 @@ pub(super) async fn add(
         return Err(Problem::new(ProblemCode::Invalid, "a new record needs at least one field").hint(hint).into());
     }
     let id = identity::by_hand(&mut SystemEntropy);
-    let mut edits = read_assignments(kind, &assignments)?;
+    let mut edits = read_assignments(&workspace, kind, &assignments).await?;
     edits.extend(tracking::evidence(workspace.store.identity(), now(), "by-hand", None));
     // Notes are an edit like others here: only imported notes are seeded.
     let work = Work::Create { id, kind, notes: String::new(), edits };
@@ -58,7 +60,7 @@ pub(super) async fn edit(
         let hint = format!("`regard undelete {}` brings it back.", prefix(&listed));
         return Err(Problem::new(ProblemCode::Invalid, "the record is deleted").hint(hint).into());
     }
-    let edits = read_assignments(listed.projection.kind, &request.assignments)?;
+    let edits = read_assignments(&workspace, listed.projection.kind, &request.assignments).await?;
     save(&workspace, Work::Edit { id: listed.id, edits }).await
 }
 
@@ -78,13 +80,36 @@ pub(super) async fn restore(
     save(&workspace, Work::Edit { id, edits: vec![Edit::Restore] }).await
 }
 
-fn read_assignments(kind: Kind, assignments: &[String]) -> Result<Vec<Edit>, Failure> {
-    Ok(assignments.iter().map(|text| assignment::parse(kind, text)).collect::<Result<_, _>>()?)
+/// What people typed, with the ids that they began to write completed.
+async fn read_assignments(workspace: &Workspace, kind: Kind, assignments: &[String]) -> Result<Vec<Edit>, Failure> {
+    let mut edits = assignments.iter().map(|text| assignment::parse(kind, text)).collect::<Result<Vec<_>, _>>()?;
+    for edit in &mut edits {
+        if let Edit::Set(field, Scalar::Text(key)) = edit
+            && schema::find(kind, field).is_some_and(|field| field.form == Form::Link)
+        {
+            *key = resolve(workspace, key.clone()).await?.id.to_string();
+        }
+    }
+    Ok(edits)
+}
+
+/// A reader's saves would be refused by the relay, and the device would differ from the others for ever.
+pub(super) async fn may_write(workspace: &Workspace) -> Result<(), Failure> {
+    let role = workspace.in_store(|store| Ok(Names::read(store)?.own_role())).await?;
+    if role != Role::Reader {
+        return Ok(());
+    }
+    let problem = Problem::new(
+        ProblemCode::Refused,
+        "you are a reader of this workspace: you can see everything and change nothing",
+    );
+    Err(problem.hint("An owner can invite you as a member.").into())
 }
 
 async fn save(workspace: &Workspace, work: Work) -> Result<Json<SaveAnswer>, Failure> {
     let (Work::Create { id, .. } | Work::Edit { id, .. }) = &work;
     let id = *id;
+    may_write(workspace).await?;
     let save = Save { at: now(), works: vec![work] };
     let (saved, listed) =
         workspace.in_store(move |store| Ok((store.save(save, &mut SystemEntropy)?, store.listed(id)?))).await?;

@@ -2,18 +2,17 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::{Path, State};
-use regard_core::id::DeviceId;
 use regard_core::inspect::{self, DocumentReport};
 use regard_core::record::schema::{self, Form};
 use regard_core::record::{Alternative, Document, Entry, Scalar};
 use regard_core::visibility;
-use regard_core::wire::Directory;
 
 use super::Workspace;
 use super::problem::Failure;
 use super::records::resolve;
 use super::types::{ConflictView, ReachView, RecordView, SaveView, ValueView};
-use crate::store::{Identity, SaveState, Store, StoreError};
+use crate::names::Names;
+use crate::store::{SaveState, Store, StoreError};
 
 /// Saves told of a record; the whole history is in its inside.
 const SAVES_TOLD: usize = 10;
@@ -30,11 +29,11 @@ pub(super) async fn show(
         let (fields, entries) = contents(&document);
         let conflicts_at = document.conflicts().into_iter().map(|conflict| ConflictView {
             place: conflict.place,
-            shown: names.value(conflict.shown.winner),
-            others: conflict.shown.others.into_iter().map(|other| names.value(other)).collect(),
+            shown: value_view(&names, conflict.shown.winner),
+            others: conflict.shown.others.into_iter().map(|other| value_view(&names, other)).collect(),
         });
         let saves = store.saves(listed.id, SAVES_TOLD)?;
-        let saves = saves.into_iter().map(|save| names.save(store, save)).collect::<Result<_, _>>()?;
+        let saves = saves.into_iter().map(|save| save_view(&names, store, save)).collect::<Result<_, _>>()?;
         Ok(RecordView { line: listed.into(), fields, entries, conflicts_at: conflicts_at.collect(), saves, as_of })
     });
     view.await.map(Json)
@@ -75,61 +74,26 @@ fn members(entry: Entry) -> BTreeMap<String, Scalar> {
     members
 }
 
-/// Who is who, for people.
-pub(super) struct Names {
-    directory: Directory,
-    own: Identity,
+fn value_view(names: &Names, alternative: Alternative) -> ValueView {
+    let by = alternative.actor.device().map_or_else(|| "another program".to_owned(), |device| names.device(device));
+    ValueView { value: inspect::value(alternative), by }
 }
 
-impl Names {
-    pub(super) fn read(store: &Store) -> Result<Self, StoreError> {
-        Ok(Self { directory: store.directory()?, own: store.identity().clone() })
-    }
-
-    /// All devices that have not been revoked, this one too.
-    pub(super) fn devices(&self) -> Vec<DeviceId> {
-        let known = self.directory.devices.iter().filter(|device| device.revoked_at.is_none()).map(|device| device.id);
-        let mut devices: Vec<_> = known.collect();
-        if !devices.contains(&self.own.device) {
-            devices.insert(0, self.own.device);
+fn save_view(names: &Names, store: &Store, save: SaveState) -> Result<SaveView, StoreError> {
+    let by = save.author.map_or_else(|| "another program".to_owned(), |device| names.device(device));
+    let devices = names.devices().into_iter().map(|device| {
+        let receipt = match &save.place {
+            Some(place) => store.receipt(device, save.scope, place)?,
+            None => None,
+        };
+        let mut reached = visibility::reached(device, save.author, save.place.as_ref(), receipt);
+        if device == names.own_device() && reached == visibility::Reached::NotYet {
+            // What this device shows, it has; the relay needs not say so.
+            reached = visibility::Reached::Applied { at: save.applied_at };
         }
-        devices
-    }
-
-    /// Person and device.
-    pub(super) fn device(&self, device: DeviceId) -> String {
-        if let Some(known) = self.directory.device(device) {
-            let member = self.directory.member(known.member).map_or("somebody", |member| member.name.as_str());
-            // Others choose their names: nothing of it may move a terminal's cursor.
-            return format!("{member} ({})", known.name).chars().filter(|c| !c.is_control()).collect();
-        }
-        if device == self.own.device {
-            return format!("{} ({})", self.own.member_name, self.own.device_name);
-        }
-        format!("unknown device {device}")
-    }
-
-    fn value(&self, alternative: Alternative) -> ValueView {
-        let by = alternative.actor.device().map_or_else(|| "another program".to_owned(), |device| self.device(device));
-        ValueView { value: inspect::value(alternative), by }
-    }
-
-    fn save(&self, store: &Store, save: SaveState) -> Result<SaveView, StoreError> {
-        let by = save.author.map_or_else(|| "another program".to_owned(), |device| self.device(device));
-        let devices = self.devices().into_iter().map(|device| {
-            let receipt = match &save.place {
-                Some(place) => store.receipt(device, save.scope, place)?,
-                None => None,
-            };
-            let mut reached = visibility::reached(device, save.author, save.place.as_ref(), receipt);
-            if device == self.own.device && reached == visibility::Reached::NotYet {
-                // What this device shows, it has; the relay needs not say so.
-                reached = visibility::Reached::Applied { at: save.applied_at };
-            }
-            Ok(ReachView { device, name: self.device(device), reached })
-        });
-        let devices = devices.collect::<Result<_, StoreError>>()?;
-        let verified = save.author.is_some() && save.author == save.carrier;
-        Ok(SaveView { save: save.unit, by, verified, saved_at: save.saved_at, visible: save.place, devices })
-    }
+        Ok(ReachView { device, name: names.device(device), reached })
+    });
+    let devices = devices.collect::<Result<_, StoreError>>()?;
+    let verified = save.author.is_some() && save.author == save.carrier;
+    Ok(SaveView { save: save.unit, by, verified, saved_at: save.saved_at, visible: save.place, devices })
 }

@@ -12,7 +12,7 @@ use regard_core::visibility::{Place, Reached};
 use regard_core::wire::Role;
 use serde::{Deserialize, Serialize};
 
-use crate::store::{OutboxCount, Quarantined, SaveOutcome};
+use crate::store::{OutboxCount, Quarantined, RefusedSave, SaveOutcome};
 
 /// A record in a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -231,6 +231,8 @@ pub struct StatusView {
     pub as_of: Option<Timestamp>,
     /// What waits for the relay.
     pub outbox: OutboxCount,
+    /// Saves that the relay refused.
+    pub refused: Vec<RefusedSave>,
     /// Records of each kind, without deleted ones.
     pub records: BTreeMap<Kind, u64>,
     /// The other devices of the workspace.

@@ -17,8 +17,8 @@ pub(super) struct Promised {
     pub(super) change: ChangeHash,
 }
 
-/// The changes of a record, from `regard inspect doc --json`.
-pub(super) fn promised(report: &Value) -> Result<Vec<Promised>, Problem> {
+/// All changes of a record, from `regard inspect doc --json`.
+pub(super) fn changes(report: &Value) -> Result<Vec<Promised>, Problem> {
     let report: regard_core::inspect::DocumentReport = serde_json::from_value(report.clone())
         .map_err(|error| problem(format!("`inspect doc` is not understood: {error}")))?;
     Ok(report.changes.iter().map(|change| Promised { document: report.id, change: change.hash }).collect())

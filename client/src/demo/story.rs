@@ -159,6 +159,10 @@ impl<'a> Story<'a> {
         self.ana.does(&["offline"])?;
         self.ben.does(&["offline"])?;
         let Props { contact, task } = props;
+        let mut before = Vec::new();
+        for id in [contact, task] {
+            before.extend(claims::changes(&self.ana.does(&["inspect", "doc", id])?)?);
+        }
         self.ana.does(&[
             "edit",
             contact,
@@ -183,7 +187,8 @@ impl<'a> Story<'a> {
             (&self.ana, task),
             (&self.ben, task),
         ]) {
-            self.promised.extend(claims::promised(&person.does(&["inspect", "doc", id])?)?);
+            let now = claims::changes(&person.does(&["inspect", "doc", id])?)?;
+            self.promised.extend(now.into_iter().filter(|change| !before.contains(change)));
         }
         for (person, count) in [(&self.ana, 3), (&self.ben, 4)] {
             let status = person.does(&["status"])?;

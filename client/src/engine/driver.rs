@@ -6,14 +6,15 @@ use regard_core::error::{Cause, Refusal};
 use regard_core::id::UnitId;
 use regard_core::sync::{Effect, Event, Session, Start};
 use regard_core::time::Timestamp;
-use regard_core::wire::{ClientFrame, Peer, Scope};
+use regard_core::wire::{ClientFrame, Scope};
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::socket::{Incoming, Socket};
 use super::{EngineStatus, Notice};
-use crate::store::{Store, StoreError};
-use crate::system::{SystemEntropy, now};
+use crate::names::Names;
+use crate::store::{PeerState, Store, StoreError};
+use crate::system::{SteadyClock, SystemEntropy, now};
 
 /// Performs what the session says.
 pub(super) struct Driver {
@@ -21,6 +22,7 @@ pub(super) struct Driver {
     session: Session,
     commands: mpsc::Receiver<Event>,
     connection: Connection,
+    clock: SteadyClock,
     wake: Option<Timestamp>,
     heard_at: Option<Timestamp>,
     status: watch::Sender<EngineStatus>,
@@ -40,24 +42,30 @@ impl Driver {
         notices: broadcast::Sender<Notice>,
     ) -> Result<(Self, watch::Receiver<EngineStatus>), StoreError> {
         let cursors = Scope::ALL.into_iter().map(|scope| Ok((scope, store.cursor(scope)?)));
+        let exceptions = Scope::ALL.into_iter().map(|scope| Ok((scope, store.exceptions(scope)?)));
         let start = Start {
             instance: store.identity().instance,
             program: concat!("regard ", env!("CARGO_PKG_VERSION")).to_owned(),
             cursors: cursors.collect::<Result<_, StoreError>>()?,
+            exceptions: exceptions.collect::<Result<_, StoreError>>()?,
             seed: u64::from_be_bytes(random()),
         };
-        let session = Session::new(start, now());
+        let clock = SteadyClock::start();
+        let session = Session::new(start, clock.now());
         let first = EngineStatus { link: session.link().clone(), settled: false, heard_at: None };
         let (status, receiver) = watch::channel(first);
         let connection = Connection::None;
-        Ok((Self { store, session, commands, connection, wake: None, heard_at: None, status, notices }, receiver))
+        Ok((
+            Self { store, session, commands, connection, clock, wake: None, heard_at: None, status, notices },
+            receiver,
+        ))
     }
 
     pub(super) async fn run(mut self) {
         while let Some(event) = self.next_event().await {
             let mut events = VecDeque::from([event]);
             while let Some(event) = events.pop_front() {
-                let effects = self.session.handle(event, now());
+                let effects = self.session.handle(event, self.clock.now());
                 for effect in effects {
                     events.extend(self.perform(effect).await);
                 }
@@ -65,11 +73,19 @@ impl Driver {
             self.publish();
         }
         self.disconnect().await;
+        let store = Arc::clone(&self.store);
+        match tokio::task::spawn_blocking(move || store.flush()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "what the relay told last was not kept, and will be asked for again")
+            }
+            Err(error) => tracing::warn!(%error, "the store could not be closed in order"),
+        }
     }
 
     /// `None` when nobody holds the engine any more.
     async fn next_event(&mut self) -> Option<Event> {
-        let wake = self.wake.map(|at| at.since(now()));
+        let wake = self.wake.map(|at| at.since(self.clock.now()));
         tokio::select! {
             command = self.commands.recv() => command,
             () = sleep(wake) => {
@@ -239,9 +255,13 @@ fn in_store(store: &Store, effect: Effect) -> Result<InStore, StoreError> {
             (None, Vec::new())
         }
         Effect::Peers(peers) => {
-            store.keep_peers(&peers)?;
-            let notice = |peer: &Peer| Notice::Peer { device: peer.device, online: peer.online };
-            (None, peers.iter().map(notice).collect())
+            let names = Names::read(store)?;
+            let notice = |peer: PeerState| Notice::Peer {
+                device: peer.device,
+                name: names.device(peer.device),
+                online: peer.online,
+            };
+            (None, store.keep_peers(&peers)?.into_iter().map(notice).collect())
         }
         Effect::Connect | Effect::Close | Effect::Send(_) | Effect::Wake(_) | Effect::Announce(_) => (None, Vec::new()),
     })

@@ -43,10 +43,12 @@ pub enum Notice {
         /// How it stands.
         link: Link,
     },
-    /// Another device came, went, or told how far it is.
+    /// Another device came or went.
     Peer {
         /// The device.
         device: DeviceId,
+        /// Person and device.
+        name: String,
         /// Whether it is connected.
         online: bool,
     },

@@ -1,6 +1,6 @@
 use regard_core::error::{Cause, Refusal};
 use regard_core::gate::{self, Checked, Verdict};
-use regard_core::id::{ChangeHash, DeviceId, DocumentId};
+use regard_core::id::{ChangeHash, DeviceId, DocumentId, EpochId};
 use regard_core::limits::QUARANTINE_MAX;
 use regard_core::record::StoredChange;
 use regard_core::time::Timestamp;
@@ -32,27 +32,30 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Refused`] where the segment does not continue the log; else as the disk has it.
-    pub fn apply(
-        &self,
-        scope: Scope,
-        epoch: regard_core::id::EpochId,
-        packed: &[u8],
-        now: Timestamp,
-    ) -> Result<Arrived, StoreError> {
+    pub fn apply(&self, scope: Scope, epoch: EpochId, packed: &[u8], now: Timestamp) -> Result<Arrived, StoreError> {
         let segment = Segment::unpack(packed)?;
         let checked = check_all(&segment)?;
         self.write_documents(|writer, bench| {
             let start = Cursor::start(self.identity().workspace, scope, epoch);
-            let cursor = CURSORS.get(&writer.cursors, scope.number())?.unwrap_or(start);
+            let cursor: Option<Cursor> = CURSORS.get(&writer.cursors, scope.number())?;
+            let cursor = cursor.filter(|cursor| cursor.epoch == epoch).unwrap_or(start);
             let end = continue_log(&segment, &checked, cursor)?;
-            let mut arrival =
-                Arrival { store: self, scope, carrier: segment.carrier, now, except: Vec::new(), records: Vec::new() };
+            let mut arrival = Arrival {
+                store: self,
+                scope,
+                epoch,
+                carrier: segment.carrier,
+                now,
+                except: Vec::new(),
+                records: Vec::new(),
+            };
             let mut checked = checked.into_iter();
             for logged in segment.logged() {
                 let changes: Vec<Checked> = checked.by_ref().take(logged.unit.changes.len()).collect();
                 let last_seq = logged.first_seq + logged.unit.changes.len() as u64 - 1;
                 if last_seq > cursor.seq {
-                    let visible = VisibleRow { epoch, seq: last_seq, at: segment.visible_at };
+                    let first_seq = logged.first_seq;
+                    let visible = VisibleRow { epoch, seq: last_seq, at: segment.visible_at, first_seq };
                     arrival.unit(writer, bench, logged.unit, &changes, visible)?;
                 }
             }
@@ -102,6 +105,7 @@ fn does_not_continue(how: &str, segment: &Segment, cursor: Cursor) -> Refusal {
 struct Arrival<'a> {
     store: &'a Store,
     scope: Scope,
+    epoch: EpochId,
     carrier: DeviceId,
     now: Timestamp,
     except: Vec<u64>,
@@ -157,7 +161,14 @@ impl Arrival<'_> {
         changes: &[Checked],
         first_seq: u64,
     ) -> Result<Option<Row>, StoreError> {
-        let is_here = bench.open(self.store, writer, id)?.is_some();
+        let here = bench.open(self.store, writer, id)?.map(|open| open.meta.scope);
+        if here.is_some_and(|scope| scope != self.scope) {
+            // A document belongs to one scope for ever.
+            let refusal = Refusal::new(Cause::NotAllowed, format!("the record does not belong to “{}”", self.scope));
+            self.set_all_aside(writer, id, changes, first_seq, &refusal)?;
+            return Ok(None);
+        }
+        let is_here = here.is_some();
         let (open, verdicts) = if is_here {
             let open = bench.open(self.store, writer, id)?.ok_or(StoreError::NoRecord(id))?;
             let verdicts = gate::apply(&mut open.document, changes);
@@ -170,9 +181,7 @@ impl Arrival<'_> {
                     (bench.begin(writer, id, self.scope, document)?, verdicts)
                 }
                 Err(refusal) => {
-                    for (change, seq) in changes.iter().zip(first_seq..) {
-                        self.set_aside(writer, id, change, seq, refusal.clone())?;
-                    }
+                    self.set_all_aside(writer, id, changes, first_seq, &refusal)?;
                     return Ok(None);
                 }
             }
@@ -196,6 +205,18 @@ impl Arrival<'_> {
         Ok(has_new.then_some(row))
     }
 
+    fn set_all_aside(
+        &mut self,
+        writer: &mut Writer<'_>,
+        document: DocumentId,
+        changes: &[Checked],
+        first_seq: u64,
+        refusal: &Refusal,
+    ) -> Result<(), StoreError> {
+        let mut places = changes.iter().zip(first_seq..);
+        places.try_for_each(|(change, seq)| self.set_aside(writer, document, change, seq, refusal.clone()))
+    }
+
     fn set_aside(
         &mut self,
         writer: &mut Writer<'_>,
@@ -207,7 +228,7 @@ impl Arrival<'_> {
         tracing::warn!(%document, seq, %reason, "a change was set aside");
         let (bytes, carrier, at) = (change.bytes.clone(), self.carrier, self.now);
         let number = next_number(&writer.quarantine)?;
-        let row = QuarantineRow { document, bytes, reason, carrier, seq, at };
+        let row = QuarantineRow { document, bytes, reason, carrier, seq, at, epoch: self.epoch, scope: self.scope };
         QUARANTINE.put(&mut writer.quarantine, number, &row)?;
         if writer.quarantine.len().during("count rows")? > QUARANTINE_MAX as u64 {
             let oldest = writer.quarantine.first().during("read a row")?.map(|(key, _)| key.value());

@@ -30,6 +30,7 @@ impl Store {
             let snapshots = transaction.open_table(SNAPSHOTS).during("open a table")?;
             let changes = transaction.open_table(CHANGES).during("open a table")?;
             let meta = document_row(&documents, row)?;
+            is_row_of(&meta, id)?;
             load(&meta, row, &snapshots, &changes)
         })
     }
@@ -93,6 +94,7 @@ impl Workbench {
             Entry::Occupied(open) => Ok(Some(open.into_mut())),
             Entry::Vacant(place) => {
                 let meta = document_row(&writer.documents, row)?;
+                is_row_of(&meta, id)?;
                 let document = match store.take_loaded(row) {
                     Some(document) => document,
                     None => load(&meta, row, &writer.snapshots, &writer.changes)?,
@@ -161,6 +163,14 @@ pub(super) fn document_row(
 ) -> Result<DocumentRow, StoreError> {
     let found = DOCUMENTS.get(documents, row.0)?;
     found.ok_or_else(|| StoreError::damaged(format!("document {} is in an index and not in its table", row.0)))
+}
+
+/// The index of ids has no checksums of its own: a wrong row in it is noticed by what the row says.
+fn is_row_of(meta: &DocumentRow, id: DocumentId) -> Result<(), StoreError> {
+    if meta.id == id {
+        return Ok(());
+    }
+    Err(StoreError::damaged(format!("the index leads from record {id} to record {}", meta.id)))
 }
 
 /// Opens a document from its snapshot and the single changes beside it.

@@ -86,9 +86,9 @@ impl Identity {
         ed25519_dalek::SigningKey::from_bytes(&self.signing_key).verifying_key().to_bytes()
     }
 
-    /// What this device sends to a relay to join with an invitation.
+    /// What this device sends to a relay to join with an invitation, or to found the workspace there.
     #[must_use]
-    pub fn join_request(&self, invitation: &Secret) -> JoinRequest {
+    pub fn join_request(&self, invitation: &Secret, founds: bool) -> JoinRequest {
         JoinRequest {
             invitation: invitation.reveal(),
             device: self.device,
@@ -96,6 +96,7 @@ impl Identity {
             member: self.member,
             member_name: self.member_name.clone(),
             public_key: to_hex(&self.public_key()),
+            founds,
         }
     }
 }

@@ -20,11 +20,12 @@ pub use apply::Arrived;
 pub use error::StoreError;
 pub use find::{Filter, Found, Listed};
 pub use identity::{Identity, RelayAccess};
-pub use outbox::OutboxCount;
+pub use outbox::{OutboxCount, RefusedSave};
 pub use save::{Save, SaveOutcome, Saved, Work};
 pub use settings::Settings;
 pub use visibility::{PeerState, Quarantined, SaveState};
 
+use std::fs::File;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -38,6 +39,7 @@ use self::tables::Row;
 
 /// The file's name in the store's folder.
 const FILE: &str = "store.redb";
+const UNFINISHED: &str = "store.redb.unfinished";
 /// redb's own cache. The documents that matter are kept loaded beside it.
 const CACHE_BYTES: usize = 32 << 20;
 
@@ -62,12 +64,20 @@ impl Store {
         if path.exists() {
             return Err(StoreError::Exists { folder: folder.to_owned() });
         }
-        crate::unix::create_private_folder(folder)
-            .map_err(|source| StoreError::Folder { path: folder.to_owned(), source })?;
-        let database = Database::builder().set_cache_size(CACHE_BYTES).create(&path);
+        let unusable = |source| StoreError::Folder { path: folder.to_owned(), source };
+        crate::unix::create_private_folder(folder).map_err(unusable)?;
+        // Under another name until it is whole: what an interruption leaves is no store.
+        let unfinished = folder.join(UNFINISHED);
+        match std::fs::remove_file(&unfinished) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(unusable(error)),
+            _ => {}
+        }
+        let database = Database::builder().set_cache_size(CACHE_BYTES).create(&unfinished);
         let database = database.map_err(|error| opening(folder, error))?;
+        crate::unix::make_private(&unfinished).map_err(unusable)?;
         let store = Self::over(folder, database, identity);
         store.write_first_rows()?;
+        std::fs::rename(&unfinished, &path).and_then(|()| File::open(folder)?.sync_all()).map_err(unusable)?;
         Ok(store)
     }
 

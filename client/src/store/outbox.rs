@@ -1,6 +1,6 @@
 use redb::ReadableTable;
 use regard_core::error::Refusal;
-use regard_core::id::{EpochId, UnitId};
+use regard_core::id::{DocumentId, EpochId, UnitId};
 use regard_core::limits::{BATCH_BYTES_TARGET, BATCH_CHANGES_TARGET, UNIT_BYTES_MAX, UNIT_CHANGES_MAX};
 use regard_core::record::{Document, StoredChange, genesis};
 use regard_core::sync::Queued;
@@ -29,6 +29,19 @@ pub struct OutboxCount {
     pub waiting: u64,
     /// Saves that the relay refused.
     pub refused: u64,
+}
+
+/// A save that the relay refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefusedSave {
+    /// Its id.
+    pub save: UnitId,
+    /// When it was made.
+    pub saved_at: Timestamp,
+    /// The records that it changed.
+    pub records: Vec<DocumentId>,
+    /// Why it was refused.
+    pub reason: Refusal,
 }
 
 /// Puts a save behind the others. Places are never used again: a session remembers up to which it has sent.
@@ -84,7 +97,7 @@ impl Store {
         epoch: EpochId,
         outcomes: &[(u64, UnitOutcome)],
     ) -> Result<Vec<(UnitId, Option<Refusal>)>, StoreError> {
-        self.write(|writer| {
+        self.write_lazily(|writer| {
             let mut settled = Vec::new();
             for (place, outcome) in outcomes {
                 let key = (scope.number(), *place);
@@ -92,9 +105,10 @@ impl Store {
                 match outcome {
                     UnitOutcome::Visible { seqs, at } => {
                         let seq = seqs.iter().copied().max().unwrap_or(0);
+                        let first_seq = seqs.iter().copied().min().unwrap_or(0);
                         if let Some(save) = row.save {
                             let carrier = self.identity().device;
-                            note_visible(writer, save, carrier, VisibleRow { epoch, seq, at: *at })?;
+                            note_visible(writer, save, carrier, VisibleRow { epoch, seq, at: *at, first_seq })?;
                         }
                         writer.outbox.remove(key).during("remove a row")?;
                         settled.push((row.unit, None));
@@ -107,6 +121,32 @@ impl Store {
                 }
             }
             Ok(settled)
+        })
+    }
+
+    /// The saves that the relay refused, oldest first. They are kept here.
+    ///
+    /// # Errors
+    /// As the disk has it.
+    pub fn refused(&self) -> Result<Vec<RefusedSave>, StoreError> {
+        self.read(|transaction| {
+            let outbox = transaction.open_table(OUTBOX.definition).during("open a table")?;
+            let documents = transaction.open_table(DOCUMENTS.definition).during("open a table")?;
+            let mut refused = Vec::new();
+            for entry in outbox.iter().during("read rows")? {
+                let (key, value) = entry.during("read a row")?;
+                let row: OutboxRow = OUTBOX.open(&key.value(), value.value())?;
+                let Some(reason) = row.refused else { continue };
+                let mut records: Vec<DocumentId> = Vec::new();
+                for change in &row.changes {
+                    let id = document_row(&documents, change.row)?.id;
+                    if !records.contains(&id) {
+                        records.push(id);
+                    }
+                }
+                refused.push(RefusedSave { save: row.unit, saved_at: row.saved_at, records, reason });
+            }
+            Ok(refused)
         })
     }
 

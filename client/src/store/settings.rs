@@ -72,9 +72,11 @@ impl Store {
     /// # Errors
     /// As the disk has it.
     pub fn change_settings(&self, change: impl FnOnce(&mut Settings)) -> Result<(), StoreError> {
-        let mut settings = self.settings()?;
-        change(&mut settings);
-        self.write(|writer| SETTINGS.put(&mut writer.settings, SETTINGS_KEY, &settings))
+        self.write(|writer| {
+            let mut settings: Settings = SETTINGS.get(&writer.settings, SETTINGS_KEY)?.unwrap_or_default();
+            change(&mut settings);
+            SETTINGS.put(&mut writer.settings, SETTINGS_KEY, &settings)
+        })
     }
 
     /// The directory as it was last heard.

@@ -129,6 +129,9 @@ pub(super) struct VisibleRow {
     pub(super) seq: u64,
     #[n(2)]
     pub(super) at: Timestamp,
+    /// The place of its first change.
+    #[n(3)]
+    pub(super) first_seq: u64,
 }
 
 /// A device said that it has applied a log up to the row's key.
@@ -169,6 +172,11 @@ pub(super) struct QuarantineRow {
     pub(super) seq: u64,
     #[n(5)]
     pub(super) at: Timestamp,
+    /// The log in which `seq` is a place.
+    #[n(6)]
+    pub(super) epoch: EpochId,
+    #[n(7)]
+    pub(super) scope: Scope,
 }
 
 /// Which field links.

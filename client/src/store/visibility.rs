@@ -1,10 +1,10 @@
-use redb::ReadableTable;
+use redb::{ReadableTable, ReadableTableMetadata};
 use regard_core::error::Refusal;
 use regard_core::id::{DeviceId, DocumentId, UnitId};
 use regard_core::limits::RECEIPTS_PER_DEVICE_MAX;
 use regard_core::time::Timestamp;
 use regard_core::visibility::{Place, Receipt};
-use regard_core::wire::{Cursor, Peer, Scope};
+use regard_core::wire::{Cursor, Peer, PeerApplied, Scope};
 use serde::{Deserialize, Serialize};
 
 use super::Store;
@@ -95,12 +95,34 @@ impl Store {
         })
     }
 
+    /// Places behind the cursor that were set aside, in order.
+    ///
+    /// # Errors
+    /// As the disk has it.
+    pub fn exceptions(&self, scope: Scope) -> Result<Vec<u64>, StoreError> {
+        let Some(cursor) = self.cursor(scope)? else { return Ok(Vec::new()) };
+        self.read(|transaction| {
+            let table = transaction.open_table(QUARANTINE.definition).during("open a table")?;
+            let mut places = Vec::new();
+            for entry in table.iter().during("read rows")? {
+                let (key, value) = entry.during("read a row")?;
+                let row: QuarantineRow = QUARANTINE.open(&key.value(), value.value())?;
+                if row.scope == scope && row.epoch == cursor.epoch {
+                    places.push(row.seq);
+                }
+            }
+            places.sort_unstable();
+            places.dedup();
+            Ok(places)
+        })
+    }
+
     /// Moves the cursor over what this device has brought itself.
     ///
     /// # Errors
     /// As the disk has it.
     pub fn advance(&self, scope: Scope, cursor: Cursor) -> Result<(), StoreError> {
-        self.write(|writer| CURSORS.put(&mut writer.cursors, scope.number(), &cursor))
+        self.write_lazily(|writer| CURSORS.put(&mut writer.cursors, scope.number(), &cursor))
     }
 
     /// The saves of a record, newest first.
@@ -125,27 +147,24 @@ impl Store {
         })
     }
 
-    /// Keeps what the relay told of other devices.
+    /// Keeps what the relay told of other devices, and answers which of them came or went.
     ///
     /// # Errors
     /// As the disk has it.
-    pub fn keep_peers(&self, peers: &[Peer]) -> Result<(), StoreError> {
-        self.write(|writer| {
+    pub fn keep_peers(&self, peers: &[Peer]) -> Result<Vec<PeerState>, StoreError> {
+        self.write_lazily(|writer| {
+            let mut changed = Vec::new();
             for peer in peers {
-                let device = *peer.device.as_bytes();
-                PEERS.put(&mut writer.peers, device, &PeerRow { online: peer.online, since: peer.since })?;
-                for applied in &peer.applied {
-                    let key = (device, applied.scope.number(), applied.seq);
-                    if RECEIPTS.get::<ReceiptRow>(&writer.receipts, key)?.is_some_and(|row| row.epoch == applied.epoch)
-                    {
-                        continue;
-                    }
-                    let row = ReceiptRow { epoch: applied.epoch, at: applied.at, except: applied.except.clone() };
-                    RECEIPTS.put(&mut writer.receipts, key, &row)?;
-                    drop_old_receipts(writer, device, applied.scope)?;
+                let Peer { device, online, since, applied } = peer;
+                let key = *device.as_bytes();
+                let before: Option<PeerRow> = PEERS.get(&writer.peers, key)?;
+                if before.map(|row| row.online) != Some(*online) {
+                    changed.push(PeerState { device: *device, online: *online, since: *since });
                 }
+                PEERS.put(&mut writer.peers, key, &PeerRow { online: *online, since: *since })?;
+                applied.iter().try_for_each(|applied| keep_receipt(writer, key, applied))?;
             }
-            Ok(())
+            Ok(changed)
         })
     }
 
@@ -178,7 +197,10 @@ impl Store {
                 let (key, value) = entry.during("read a row")?;
                 let row: ReceiptRow = RECEIPTS.open(&key.value(), value.value())?;
                 if row.epoch == place.epoch {
-                    return Ok(Some(Receipt { at: row.at, set_aside: row.except.contains(&place.seq) }));
+                    return Ok(Some(Receipt {
+                        at: row.at,
+                        set_aside: row.except.iter().any(|seq| (place.first_seq..=place.seq).contains(seq)),
+                    }));
                 }
             }
             Ok(None)
@@ -196,7 +218,7 @@ impl Store {
             rows.map(|entry| {
                 let (key, value) = entry.during("read a row")?;
                 let row: QuarantineRow = QUARANTINE.open(&key.value(), value.value())?;
-                let QuarantineRow { document, reason, carrier, seq, at, bytes } = row;
+                let QuarantineRow { document, reason, carrier, seq, at, bytes, .. } = row;
                 Ok(Quarantined { document, reason, carrier, seq, at, bytes: bytes.len() })
             })
             .collect()
@@ -205,13 +227,33 @@ impl Store {
 }
 
 fn save_state(save: SaveRow) -> SaveState {
-    let place = save.visible.map(|visible| Place { epoch: visible.epoch, seq: visible.seq, at: visible.at });
+    let place = save.visible.map(|visible| Place {
+        epoch: visible.epoch,
+        first_seq: visible.first_seq,
+        seq: visible.seq,
+        at: visible.at,
+    });
     let SaveRow { unit, author, carrier, saved_at, scope, applied_at, .. } = save;
     SaveState { unit, author, carrier, saved_at, scope, place, applied_at }
 }
 
-/// Receipts grow with every report; the oldest say least, because whoever asks about an old save is answered by any later one.
+fn keep_receipt(writer: &mut Writer<'_>, device: [u8; 16], applied: &PeerApplied) -> Result<(), StoreError> {
+    let key = (device, applied.scope.number(), applied.seq);
+    if RECEIPTS.get::<ReceiptRow>(&writer.receipts, key)?.is_some_and(|row| row.epoch == applied.epoch) {
+        return Ok(());
+    }
+    let row = ReceiptRow { epoch: applied.epoch, at: applied.at, except: applied.except.clone() };
+    RECEIPTS.put(&mut writer.receipts, key, &row)?;
+    drop_old_receipts(writer, device, applied.scope)
+}
+
+/// Receipts grow with every report; the oldest say least, because whoever asks about an old save is answered by any later
+/// one. Each kind of count is kept within its bound by looking now and then: going through a thousand rows takes a while.
 fn drop_old_receipts(writer: &mut Writer<'_>, device: [u8; 16], scope: Scope) -> Result<(), StoreError> {
+    const LOOK_EVERY: u64 = 64;
+    if writer.receipts.len().during("count rows")? % LOOK_EVERY != 0 {
+        return Ok(());
+    }
     let all = (device, scope.number(), 0)..=(device, scope.number(), u64::MAX);
     let keys: Vec<_> = {
         let rows = writer.receipts.range(all).during("read rows")?;

@@ -44,7 +44,8 @@ pub fn parse(kind: Kind, text: &str) -> Result<Edit, BadAssignment> {
     if let Some((field, rest)) = place.split_once('[') {
         let (item, member) = rest.rsplit_once(']').ok_or_else(|| BadAssignment::OpenBracket(place.into()))?;
         let member = member.strip_prefix('.').map(str::to_owned);
-        return Ok(Edit::Put { field: field.into(), item: item.into(), member, value: value.into() });
+        let value = member_value(member.as_deref(), value);
+        return Ok(Edit::Put { field: field.into(), item: item.into(), member, value });
     }
     let field = place.to_owned();
     match operator {
@@ -72,6 +73,15 @@ fn split(text: &str) -> Result<(&str, Operator, &str), BadAssignment> {
         Some(b'-') => (&place[..at - 1], Operator::Remove, value),
         _ => (place, Operator::Set, value),
     })
+}
+
+/// Whether an entry is the preferred one is a yes or a no.
+fn member_value(member: Option<&str>, value: &str) -> Scalar {
+    match (member, value) {
+        (Some("preferred"), "yes" | "true") => Scalar::Flag(true),
+        (Some("preferred"), "no" | "false") => Scalar::Flag(false),
+        _ => value.into(),
+    }
 }
 
 fn typed(kind: Kind, field: &str, value: &str) -> Result<Scalar, BadAssignment> {

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use super::document::{StoredChange, stored};
 use super::read::{Scalar, join_key, read_value};
 use super::schema::{self, Field, Form};
+use super::text;
 use super::{Document, Kind, Life, genesis};
 use crate::id::{Actor, DocumentId};
 use crate::limits::{BODY_BYTES_MAX, ENTRIES_MAX, KEY_BYTES_MAX, LINE_BYTES_MAX, NOTES_BYTES_MAX};
@@ -224,7 +225,7 @@ fn set_notes(to: &mut Transaction<'_>, name: &str, text: &str, standing: &mut St
         return overwrite(to, &ROOT, name, text.into());
     }
     match text_object(to, name) {
-        Some(object) => to.update_text(&object, text).map_err(refused),
+        Some(object) => text::rewrite(to, &object, text).map_err(refused),
         None => put_changed(to, &ROOT, name, &text.into()),
     }
 }

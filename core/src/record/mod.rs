@@ -17,6 +17,7 @@ mod notes;
 mod projection;
 pub mod read;
 pub mod schema;
+mod text;
 
 pub use document::{Document, LoadError, StoredChange, panics_are_caught};
 pub use edit::{Edit, EditError};

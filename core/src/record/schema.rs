@@ -189,7 +189,7 @@ const COMMON: &[Field] = &[
     field("regarding", Form::Link, "The record that it is about"),
     field("related", Form::Entries(&["label"]), "Further records that it has to do with"),
     field("categories", Form::Entries(&[]), "Categories"),
-    field("tracking", Form::Entries(&[]), "Who tracked it, when and why"),
+    field("tracking", Form::Entries(&["by", "at", "rule", "evidence"]), "Who tracked it, when and why, by device"),
     field("unknown", Form::Entries(&[]), "Properties of its file that Regard has no field for, verbatim"),
 ];
 

@@ -13,6 +13,8 @@ use crate::time::Timestamp;
 pub struct Place {
     /// The log's life.
     pub epoch: EpochId,
+    /// The place of the save's first change.
+    pub first_seq: u64,
     /// The place of the save's last change.
     pub seq: u64,
     /// Since when it is visible, by the relay's clock.
@@ -67,7 +69,7 @@ mod tests {
     fn nobody_but_the_author_has_a_save_without_a_place() {
         let (ana, ben) = (DeviceId::from_bytes([1; 16]), DeviceId::from_bytes([2; 16]));
         let receipt = Some(Receipt { at: Timestamp(5), set_aside: false });
-        let place = Place { epoch: EpochId::from_bytes([3; 16]), seq: 4, at: Timestamp(4) };
+        let place = Place { epoch: EpochId::from_bytes([3; 16]), first_seq: 3, seq: 4, at: Timestamp(4) };
         assert_eq!(reached(ana, Some(ana), None, None), Reached::Author);
         assert_eq!(reached(ben, Some(ana), None, receipt), Reached::NotYet);
         assert_eq!(reached(ben, Some(ana), Some(&place), None), Reached::NotYet);

@@ -129,6 +129,9 @@ pub struct JoinRequest {
     pub member_name: String,
     /// The device's Ed25519 public key, as hexadecimal digits.
     pub public_key: String,
+    /// Whether the device founds the workspace and has made its identity secret. A link that lost its end would otherwise
+    /// pass as a founding one, and the device would derive other ids than everybody else.
+    pub founds: bool,
 }
 
 /// What a device that joined gets.

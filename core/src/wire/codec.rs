@@ -29,7 +29,11 @@ pub fn decode<'b, T: Decode<'b, ()>>(bytes: &'b [u8], what: &str) -> Result<T, R
 /// Compresses bytes with a checksum.
 #[must_use]
 pub fn compress(bytes: &[u8]) -> Vec<u8> {
-    match zstd::bulk::compress(bytes, LEVEL) {
+    let compressed = zstd::bulk::Compressor::new(LEVEL).and_then(|mut compressor| {
+        compressor.set_parameter(zstd::zstd_safe::CParameter::ChecksumFlag(true))?;
+        compressor.compress(bytes)
+    });
+    match compressed {
         Ok(compressed) => compressed,
         // zstd fails only for want of memory or of room, and it is given all the room it asks for.
         Err(never) => unreachable!("compressing in memory: {never}"),
@@ -65,6 +69,18 @@ pub fn decode_batch<T: for<'b> Decode<'b, ()>>(bytes: &[u8], what: &str) -> Resu
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_changed_batch_is_noticed_or_means_the_same() {
+        let value: Vec<u64> = (0..1000).collect();
+        let batch = encode_batch(&value);
+        for at in 0..batch.len() {
+            let mut changed = batch.clone();
+            changed[at] ^= 1;
+            let read = decode_batch::<Vec<u64>>(&changed, "list");
+            assert!(read.is_err() || read == Ok(value.clone()), "byte {at}");
+        }
+    }
 
     #[test]
     fn a_batch_reads_back_and_a_bomb_is_refused_before_it_is_unpacked() {

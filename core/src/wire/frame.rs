@@ -91,6 +91,7 @@ pub enum RelayFrame {
     Welcome(#[n(0)] Welcome),
     /// The answer to a push, one outcome a unit. What it says is visible is durable.
     #[n(1)]
+    #[cbor(map)]
     Pushed {
         /// The scope.
         #[n(0)]
@@ -104,6 +105,7 @@ pub enum RelayFrame {
     },
     /// The next piece of the log, packed.
     #[n(2)]
+    #[cbor(map)]
     Segment {
         /// The scope.
         #[n(0)]
@@ -114,6 +116,7 @@ pub enum RelayFrame {
     },
     /// The next piece of the log is what this connection brought: it need not come back.
     #[n(3)]
+    #[cbor(map)]
     Advanced {
         /// The scope.
         #[n(0)]
@@ -124,6 +127,7 @@ pub enum RelayFrame {
     },
     /// Everything that was in the log has been sent; from now on changes come as they are accepted.
     #[n(4)]
+    #[cbor(map)]
     CaughtUp {
         /// The scope.
         #[n(0)]
@@ -134,6 +138,7 @@ pub enum RelayFrame {
     },
     /// The cursor is not of this log: nothing can be said about what the device lacks.
     #[n(5)]
+    #[cbor(map)]
     CursorVoid {
         /// The scope.
         #[n(0)]
@@ -191,6 +196,7 @@ pub struct LogHead {
 pub enum UnitOutcome {
     /// Every change of it stands in the log and is durable.
     #[n(0)]
+    #[cbor(map)]
     Visible {
         /// The places of its changes, in the unit's order.
         #[n(0)]
@@ -280,8 +286,9 @@ pub struct KnownDevice {
     /// What its owner calls it.
     #[n(2)]
     pub name: String,
-    /// Its Ed25519 public key.
+    /// Its Ed25519 public key; hexadecimal digits in JSON.
     #[cbor(n(3), with = "minicbor::bytes")]
+    #[serde(with = "hex_json")]
     pub public_key: Vec<u8>,
     /// When it joined.
     #[n(4)]
@@ -328,4 +335,17 @@ pub struct PeerApplied {
     /// When the device said so, by the relay's clock.
     #[n(4)]
     pub at: Timestamp,
+}
+
+mod hex_json {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&crate::id::to_hex(bytes))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        crate::id::parse_hex(&text).ok_or_else(|| serde::de::Error::custom("these are no hexadecimal digits"))
+    }
 }

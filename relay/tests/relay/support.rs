@@ -113,6 +113,8 @@ pub(crate) fn join_request(secret: &str, device: u8) -> JoinRequest {
         member: regard_core::id::MemberId::from_bytes([device; 16]),
         member_name: format!("member {device}"),
         public_key: "ab".repeat(32),
+        // The first device of every test founds the workspace.
+        founds: device == 1,
     }
 }
 

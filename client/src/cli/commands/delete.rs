@@ -43,14 +43,16 @@ async fn each(
     nothing: &str,
 ) -> Result<(), Failure> {
     let client = context.client().await?;
+    let mut answers = Vec::new();
     for id in ids {
         let path = format!("{}{below}", path_of(id)?);
         let answer: SaveAnswer = client.call(method.clone(), &path, NOTHING).await?;
-        context.output.answer(&answer, |answer| match answer.outcome {
-            SaveOutcome::Unchanged | SaveOutcome::Existed => format!("{} {nothing}.", one_line(&answer.record)),
-            SaveOutcome::Changed | SaveOutcome::Created => format!("{done}: {}", one_line(&answer.record)),
-        })?;
+        answers.push(answer);
     }
     client.close().await;
-    Ok(())
+    let line = |answer: &SaveAnswer| match answer.outcome {
+        SaveOutcome::Unchanged | SaveOutcome::Existed => format!("{} {nothing}.", one_line(&answer.record)),
+        SaveOutcome::Changed | SaveOutcome::Created => format!("{done}: {}", one_line(&answer.record)),
+    };
+    context.output.answer(&answers, |answers| answers.iter().map(line).collect::<Vec<_>>().join("\n"))
 }

@@ -1,3 +1,6 @@
+use std::net::IpAddr;
+
+use regard_core::error::{Cause, Refusal};
 use regard_core::id::{DeviceId, WorkspaceId};
 use regard_core::record::identity::Namespace;
 use regard_core::wire::access::Invitation;
@@ -49,11 +52,13 @@ impl Join {
         let (member, device) = (self.member.unwrap_or_else(login_name), self.device.unwrap_or_else(machine_name));
         let namespace = invitation.namespace.unwrap_or_else(|| Namespace::random(&mut SystemEntropy));
         let mut identity = Identity::join(invitation.workspace, namespace, &member, &device, &mut SystemEntropy);
-        let request = identity.join_request(&invitation.secret);
-        let joined = relay_http::join(&invitation.relay, invitation.workspace, &request).await.map_err(|refusal| {
-            Failure::from(crate::api::types::Problem::from(refusal))
-                .hint("An invitation is good for one use and expires. Ask for a new one: `regard invite` on a device that has joined.")
-        })?;
+        let request = identity.join_request(&invitation.secret, invitation.namespace.is_none());
+        if let Some(host) = unencrypted(&invitation.relay) {
+            context
+                .output
+                .warning(format!("Everything travels to {host} unencrypted: use a tunnel where others can listen."));
+        }
+        let joined = relay_http::join(&invitation.relay, invitation.workspace, &request).await.map_err(refused)?;
         identity.member = joined.member;
         if let Some(known) = joined.directory.member(joined.member) {
             identity.member_name.clone_from(&known.name);
@@ -73,4 +78,24 @@ impl Join {
         context.output.hint("`regard up` fetches everything and keeps it current; `regard sync` does so once.");
         Ok(())
     }
+}
+
+fn refused(refusal: Refusal) -> Failure {
+    let is_spent = refusal.cause == Cause::NotAllowed;
+    let failure = Failure::from(crate::api::types::Problem::from(refusal));
+    if is_spent {
+        return failure.hint(
+            "An invitation is good for one use and expires. Ask for a new one: `regard invite` on a device that has joined.",
+        );
+    }
+    failure
+}
+
+/// The host of a plain http address, unless it is this machine.
+fn unencrypted(relay: &str) -> Option<&str> {
+    let host = relay.strip_prefix("http://")?;
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    let is_local =
+        name == "localhost" || name.trim_matches(['[', ']']).parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
+    (!is_local).then_some(host)
 }

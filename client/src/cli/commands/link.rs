@@ -50,6 +50,7 @@ impl Online {
         client.close().await;
         let waiting = answer.outbox.waiting;
         context.output.answer(&answer, |_| match waiting {
+            _ if !runs => "You are no longer offline by choice.".into(),
             0 => "You are online.".into(),
             1 => "You are online. One save goes out.".into(),
             _ => format!("You are online. {waiting} saves go out."),

@@ -1,6 +1,6 @@
 use std::fmt::Write;
 
-use regard_core::record::Life;
+use regard_core::record::{Life, schema};
 use regard_core::visibility::Reached;
 
 use super::super::Context;
@@ -41,7 +41,8 @@ fn people(record: &RecordView) -> String {
     let title = if line.title.is_empty() { "(without a title)" } else { &line.title };
     let life = if line.life == Life::Live { String::new() } else { format!(" ({})", line.life) };
     let _ = writeln!(text, "{} {} {BOLD}{title}{BOLD:#}{life}", id(line), line.kind);
-    for (name, value) in &record.fields {
+    let fields = schema::fields(line.kind).filter_map(|field| Some((field.name, record.fields.get(field.name)?)));
+    for (name, value) in fields {
         let value = plain(&value.to_string()).replace('\n', "\n                  ");
         let _ = writeln!(text, "  {name:<15} {value}");
     }
@@ -49,7 +50,7 @@ fn people(record: &RecordView) -> String {
         for (item, members) in items {
             let known = members
                 .iter()
-                .filter(|(member, _)| *member != "value")
+                .filter(|(member, value)| *member != "value" || value.to_string().to_lowercase() != item.to_lowercase())
                 .map(|(member, value)| format!("{member} {}", plain(&value.to_string())));
             let known = known.collect::<Vec<_>>().join(", ");
             let _ = writeln!(

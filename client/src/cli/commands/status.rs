@@ -30,17 +30,27 @@ fn people(status: &StatusView, runs: bool) -> String {
     let _ = writeln!(text, "{}", connection(status, runs));
     let waiting = status.outbox.waiting;
     let _ = match waiting {
+        0 if !status.refused.is_empty() => Ok(()),
         0 => writeln!(text, "Everything you saved is visible to the others."),
         1 => writeln!(text, "One save waits to be sent."),
         _ => writeln!(text, "{waiting} saves wait to be sent."),
     };
-    if status.outbox.refused > 0 {
-        let _ = writeln!(text, "{WARN}The relay refused {} saves; they are kept here.{WARN:#}", status.outbox.refused);
+    for save in &status.refused {
+        let records: Vec<_> = save.records.iter().map(|id| id.to_hex()[..8].to_owned()).collect();
+        let (at, reason) = (ago(save.saved_at), plain(&save.reason.detail));
+        let _ = writeln!(
+            text,
+            "{WARN}Refused by the relay, kept here:{WARN:#} your save of {at} ({}): {reason}",
+            records.join(", ")
+        );
     }
     let records = status.records.iter().filter(|(_, count)| **count > 0);
     let records: Vec<_> =
         records.map(|(kind, count)| format!("{count} {kind}{}", if *count == 1 { "" } else { "s" })).collect();
     let _ = writeln!(text, "Records: {}", if records.is_empty() { "none".into() } else { records.join(", ") });
+    if !status.link.is_live() && !status.devices.is_empty() {
+        let _ = writeln!(text, "As last heard{}:", status.as_of.map(|at| format!(" {}", ago(at))).unwrap_or_default());
+    }
     for device in &status.devices {
         let since = device.since.map(|since| format!(" since {}", ago(since))).unwrap_or_default();
         let _ = writeln!(text, "  {} is {}{since}", device.name, if device.online { "online" } else { "offline" });

@@ -136,7 +136,7 @@ impl Embedded {
 /// Joins the workspace on the relay that has just been started for it.
 async fn found(store: &Store, address: String, secret: &Secret) -> Result<RelayAccess, Failure> {
     let identity = store.identity();
-    let request = identity.join_request(secret);
+    let request = identity.join_request(secret, true);
     let joined =
         relay_http::join(&address, identity.workspace, &request).await.map_err(crate::api::types::Problem::from)?;
     store.keep_directory(&joined.directory)?;

@@ -61,7 +61,7 @@ fn people(notice: &Notice) -> String {
         Notice::Link { link: Link::Connecting { .. } } => "connecting".into(),
         Notice::Link { link: Link::Waiting { reason, .. } } => format!("offline: {}", plain(&reason.detail)),
         Notice::Link { link: Link::Offline { .. } } => "offline by choice".into(),
-        Notice::Peer { device, online } => format!("device {device} is {}", if *online { "online" } else { "offline" }),
+        Notice::Peer { name, online, .. } => format!("{name} is {}", if *online { "online" } else { "offline" }),
         Notice::Missed { count } => format!("{count} events were too many to show"),
     }
 }

@@ -14,6 +14,8 @@ pub struct Start {
     pub program: String,
     /// How far each scope's log has been applied.
     pub cursors: Vec<(Scope, Option<Cursor>)>,
+    /// Places behind the cursors that were set aside, in order.
+    pub exceptions: Vec<(Scope, Vec<u64>)>,
     /// Spreads the waits between attempts.
     pub seed: u64,
 }

@@ -8,6 +8,8 @@ mod effect;
 mod pull;
 mod push;
 
+use std::collections::HashMap;
+
 pub use effect::{Effect, Event, Link, Queued, Start};
 
 use self::pull::Pull;
@@ -42,8 +44,10 @@ impl Session {
     /// A session that is offline until [`Event::GoOnline`] comes.
     #[must_use]
     pub fn new(start: Start, now: Timestamp) -> Self {
+        let mut exceptions: HashMap<Scope, Vec<u64>> = start.exceptions.into_iter().collect();
         let scopes = start.cursors.into_iter().map(|(scope, cursor)| {
-            let (outbox, pull) = (Outbox::new(scope), Pull::new(scope, cursor));
+            let except = exceptions.remove(&scope).unwrap_or_default();
+            let (outbox, pull) = (Outbox::new(scope), Pull::new(scope, cursor, except));
             ScopeState { scope, epoch: None, outbox, pull }
         });
         let hello = Hello {
@@ -120,6 +124,10 @@ impl Session {
     }
 
     fn wait(&mut self, reason: Refusal, now: Timestamp) -> Vec<Effect> {
+        // Two copies of a store would take turns in replacing each other, ever as quickly as the first time.
+        if self.link.is_live() && reason.cause != Cause::Replaced {
+            self.backoff.reset();
+        }
         let retry_at = now.after(self.backoff.next_wait());
         let since = match &self.link {
             Link::Waiting { since, .. } => *since,
@@ -185,7 +193,6 @@ impl Session {
             let detail = format!("the relay answers with protocol version {}, which was not offered", welcome.version);
             return self.wait(Refusal::new(Cause::Version, detail), now);
         }
-        self.backoff.reset();
         self.link = Link::Live { since: now };
         let mut effects = vec![Effect::Directory(welcome.directory), Effect::Wake(now.after(3 * KEEPALIVE))];
         for head in welcome.logs {
@@ -235,7 +242,7 @@ impl Session {
                 scope,
                 epoch: None,
                 outbox: Outbox::new(scope),
-                pull: Pull::new(scope, None),
+                pull: Pull::new(scope, None, Vec::new()),
             });
             self.scopes.len() - 1
         });

@@ -1,5 +1,6 @@
 use super::effect::Effect;
 use crate::id::EpochId;
+use crate::limits::QUARANTINE_MAX;
 use crate::wire::{Applied, ClientFrame, Cursor, Scope, Subscribe};
 
 /// Follows a scope's log.
@@ -14,8 +15,8 @@ pub(super) struct Pull {
 }
 
 impl Pull {
-    pub(super) fn new(scope: Scope, cursor: Option<Cursor>) -> Self {
-        Self { scope, cursor, target: None, except: Vec::new() }
+    pub(super) fn new(scope: Scope, cursor: Option<Cursor>, except: Vec<u64>) -> Self {
+        Self { scope, cursor, target: None, except }
     }
 
     /// Whether the cursor belongs to a log of this epoch, as it does before the first one is known.
@@ -49,6 +50,9 @@ impl Pull {
     pub(super) fn applied(&mut self, cursor: Cursor, except: Vec<u64>) -> Applied {
         self.cursor = Some(cursor);
         self.except.extend(except);
+        // As many as the store keeps, and as a relay takes.
+        let old = self.except.len().saturating_sub(QUARANTINE_MAX);
+        self.except.drain(..old);
         Applied { scope: self.scope, cursor, except: self.except.clone() }
     }
 }

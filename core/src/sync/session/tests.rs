@@ -11,7 +11,8 @@ fn cursor(seq: u64) -> Cursor {
 }
 
 fn session(from: Option<Cursor>) -> Session {
-    let start = Start { instance: 1, program: "test".into(), cursors: vec![(SCOPE, from)], seed: 1 };
+    let start =
+        Start { instance: 1, program: "test".into(), cursors: vec![(SCOPE, from)], exceptions: Vec::new(), seed: 1 };
     Session::new(start, Timestamp(0))
 }
 
@@ -181,4 +182,47 @@ fn a_sign_of_life_keeps_the_connection() {
     session.handle(Event::Heard, Timestamp(0).after(2 * KEEPALIVE));
     let effects = session.handle(Event::Timer, Timestamp(0).after(3 * KEEPALIVE));
     assert_eq!(effects, vec![Effect::Wake(Timestamp(0).after(5 * KEEPALIVE))]);
+}
+
+/// Two copies of one store replace each other at every connect. They must do so ever more slowly.
+#[test]
+fn being_replaced_again_and_again_waits_ever_longer() {
+    let mut session = session(None);
+    let mut now = Timestamp(0);
+    let mut waits = Vec::new();
+    session.handle(Event::GoOnline, now);
+    for _ in 0..12 {
+        session.handle(Event::Connected, now);
+        session.handle(welcome(cursor(0)), now);
+        let replaced = Refusal::new(Cause::Replaced, "another connection");
+        session.handle(Event::Frame(RelayFrame::Refused(replaced)), now);
+        let Link::Waiting { retry_at, .. } = session.link().clone() else { panic!("{:?}", session.link()) };
+        waits.push(retry_at.since(now));
+        now = retry_at;
+        session.handle(Event::Timer, now);
+    }
+    assert!(*waits.last().expect("waits") >= crate::limits::BACKOFF_MAX / 2, "{waits:?}");
+    session.handle(Event::Connected, now);
+    session.handle(welcome(cursor(0)), now);
+    session.handle(Event::Closed { reason: unavailable() }, now);
+    let Link::Waiting { retry_at, .. } = session.link().clone() else { panic!("{:?}", session.link()) };
+    assert!(retry_at.since(now) <= crate::limits::BACKOFF_FIRST, "a relay that came back is found again at once");
+}
+
+#[test]
+fn places_that_were_set_aside_before_a_restart_are_still_told() {
+    let start = Start {
+        instance: 1,
+        program: "test".into(),
+        cursors: vec![(SCOPE, Some(cursor(3)))],
+        exceptions: vec![(SCOPE, vec![2])],
+        seed: 1,
+    };
+    let mut session = Session::new(start, Timestamp(0));
+    session.handle(Event::GoOnline, Timestamp(0));
+    session.handle(Event::Connected, Timestamp(0));
+    session.handle(welcome(cursor(4)), Timestamp(0));
+    let effects = session.handle(Event::Applied { scope: SCOPE, cursor: cursor(4), except: vec![4] }, Timestamp(0));
+    let receipt = Applied { scope: SCOPE, cursor: cursor(4), except: vec![2, 4] };
+    assert_eq!(effects, vec![Effect::Send(ClientFrame::Applied(receipt))]);
 }

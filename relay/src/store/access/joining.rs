@@ -99,6 +99,9 @@ fn use_up(
         let detail = format!("the invitation could be used until {}; ask for a new one", invitation.expires_at);
         return Err(not_allowed(detail).into());
     }
+    if request.founds != matches!(invitation.invited_as, InvitedAs::Founder) {
+        return Err(not_allowed("the invitation link is cut off or changed; copy the whole link").into());
+    }
     invitation.used = Some((request.device, now));
     invitations.put(&key, wire::encode(&invitation))?;
     Ok(invitation.invited_as)
@@ -167,6 +170,7 @@ mod tests {
             member: MemberId::from_bytes([3; 16]),
             member_name: "Ana".into(),
             public_key: "00".repeat(PUBLIC_KEY_BYTES),
+            founds: true,
         };
         let made = crate::ambient::now();
         let late = made.after(INVITATION_LIFETIME + Duration::from_secs(60));

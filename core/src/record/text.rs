@@ -1,0 +1,97 @@
+//! Rewriting text that merges by character: what a person changed is found word by word, so that two people who rewrite the
+//! same sentence end with both sentences, and not with the letters of both mixed.
+
+use automerge::transaction::{Transactable, Transaction};
+use automerge::{AutomergeError, ObjId, ReadDoc};
+use similar::{Algorithm, ChangeTag, TextDiff};
+
+/// Words of old text times words of new text, at most, for which the difference is looked for; it takes 50 ms. Beyond, what
+/// lies between the common beginning and the common end is replaced as a whole.
+const WORD_PAIRS_MAX: usize = 16_000_000;
+
+/// Makes the text read `new`, deleting and inserting only words that differ.
+pub(super) fn rewrite(to: &mut Transaction<'_>, text: &ObjId, new: &str) -> Result<(), AutomergeError> {
+    let old = to.text(text)?;
+    // From the end on, so that the places of what is still to come do not move.
+    for Splice { at, delete, insert } in splices(&old, new).into_iter().rev() {
+        let delete = isize::try_from(delete).unwrap_or(isize::MAX);
+        to.splice_text(text, at, delete, &insert)?;
+    }
+    Ok(())
+}
+
+/// At a place of the old text, in characters: delete so many, and insert this.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Splice {
+    at: usize,
+    delete: usize,
+    insert: String,
+}
+
+fn splices(old: &str, new: &str) -> Vec<Splice> {
+    let words = |text: &str| text.split_inclusive(char::is_whitespace).count();
+    if words(old).saturating_mul(words(new)) > WORD_PAIRS_MAX {
+        return middle(old, new);
+    }
+    let diff = TextDiff::configure().algorithm(Algorithm::Myers).diff_words(old, new);
+    let mut splices: Vec<Splice> = Vec::new();
+    let mut at = 0;
+    let mut continues = false;
+    for change in diff.iter_all_changes() {
+        let length = change.value().chars().count();
+        if change.tag() == ChangeTag::Equal {
+            at += length;
+            continues = false;
+            continue;
+        }
+        if !continues {
+            splices.push(Splice { at, delete: 0, insert: String::new() });
+            continues = true;
+        }
+        if let Some(splice) = splices.last_mut() {
+            match change.tag() {
+                ChangeTag::Delete => (splice.delete, at) = (splice.delete + length, at + length),
+                _ => splice.insert.push_str(change.value()),
+            }
+        }
+    }
+    splices
+}
+
+fn middle(old: &str, new: &str) -> Vec<Splice> {
+    let (old, new): (Vec<char>, Vec<char>) = (old.chars().collect(), new.chars().collect());
+    let at = old.iter().zip(&new).take_while(|(a, b)| a == b).count();
+    let rest = old.len().min(new.len()) - at;
+    let end = old.iter().rev().zip(new.iter().rev()).take(rest).take_while(|(a, b)| a == b).count();
+    let insert = new[at..new.len() - end].iter().collect();
+    vec![Splice { at, delete: old.len() - end - at, insert }]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(old: &str, new: &str, expected: usize) {
+        for splices in [splices(old, new), middle(old, new)] {
+            let mut chars: Vec<char> = old.chars().collect();
+            for Splice { at, delete, insert } in splices.iter().rev() {
+                chars.splice(*at..at + delete, insert.chars());
+            }
+            assert_eq!(chars.into_iter().collect::<String>(), new, "{splices:?}");
+        }
+        assert_eq!(splices(old, new).len(), expected, "{:?}", splices(old, new));
+    }
+
+    #[test]
+    fn words_are_replaced_as_wholes_and_the_rest_is_left_alone() {
+        check("", "", 0);
+        check("", "Met at the fair.", 1);
+        check("Met at the fair.", "", 1);
+        check("Met at the fair.", "Met at the fair. Prefers mail.", 1);
+        check("Met at the fair.", "Wants samples. Met at the fair.", 1);
+        check("one two three", "one 2 three", 1);
+        check("Zażółć 🙂 gęślą", "Zażółć 🙁 gęślą jaźń", 2);
+        check("a\n\nb\n", "a\nb\n\n", 2);
+    }
+}
