@@ -94,6 +94,12 @@ impl Held {
         }
     }
 
+    /// Whether there is such a record.
+    #[must_use]
+    pub fn has_record(&self, id: DocumentId) -> bool {
+        self.records.contains_key(&id)
+    }
+
     /// Whether a record has this change.
     #[must_use]
     pub fn has(&self, id: DocumentId, change: ChangeHash) -> bool {

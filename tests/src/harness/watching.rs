@@ -17,7 +17,7 @@ pub struct Watching {
 impl Watching {
     pub(super) fn start(person: &Person) -> Self {
         let mut watch = person.regard();
-        watch.args(["--json", "watch"]).stdout(Stdio::piped()).stderr(Stdio::inherit());
+        watch.args(["--json", "watch"]).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut process = Process::spawn(&mut watch);
         let stdout = process.child().stdout.take().expect("its output is a pipe");
         let (sender, events) = channel();
