@@ -49,7 +49,7 @@ async fn ask(url: &str, token: Option<&str>, body: &impl Serialize) -> Result<(b
     if uri.scheme_str() != Some("http") {
         return Err(Refusal::new(
             Cause::Version,
-            format!("{url} is not an http:// address, and this program knows no other"),
+            format!("{} is not an http:// address, and this program knows no other", origin(url)),
         ));
     }
     let host = uri.host().ok_or_else(|| malformed(url, &"it names no host"))?;

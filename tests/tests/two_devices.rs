@@ -98,7 +98,8 @@ fn edit_offline(person: &Person, edited: &[Edited], seed: &mut Seed) -> Vec<(Doc
         assert!(said.code == Some(0) || is_deleted, "{arguments:?}: {said:#?}");
         if !is_deleted {
             let answer: Value = serde_json::from_str(&said.stdout).expect("JSON");
-            touched.insert(answer["record"]["id"].as_str().expect("an id").to_owned());
+            let record = answer.pointer("/saves/0/record").unwrap_or(&answer["record"]);
+            touched.insert(record["id"].as_str().expect("an id").to_owned());
         }
     }
     touched.iter().flat_map(|id| changes_of(person, id)).collect()

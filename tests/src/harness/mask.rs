@@ -52,12 +52,12 @@ fn is_time(word: &str) -> bool {
     parts.len() == 3 && parts.iter().all(|part| part.len() == 2 && is_number(part))
 }
 
-/// At least eight hexadecimal digits, with a digit among them: no word of a language.
+/// At least eight hexadecimal digits: hardly a word of a language.
 fn is_id(word: &str) -> bool {
     let digits = word.chars().filter(|c| *c != '-').count();
     let is_hex = word.chars().all(|c| c == '-' || c.is_ascii_hexdigit());
     let is_date = word.len() == 10 && word.matches('-').count() == 2;
-    digits >= 8 && is_hex && !is_date && word.chars().any(|c| c.is_ascii_digit())
+    digits >= 8 && is_hex && !is_date
 }
 
 fn is_number(text: &str) -> bool {

@@ -4,7 +4,7 @@
 //! - [`Person`]: a store, the commands that are typed on it, and `regard up`.
 //! - [`Watching`]: `regard watch`, event by event.
 //! - [`stores`]: what stands in stores that nobody has open.
-//! - [`mask`]: ids and times made the same in every run, for snapshots.
+//! - [`Transcript`]: what is typed and answered, for snapshots; [`mask`] makes ids and times the same in every run.
 //!
 //! Nothing here waits for time to pass: every wait is for something that comes about, and fails after [`PATIENCE`].
 //! Processes are killed when they are dropped, each by its own id.
@@ -16,12 +16,14 @@ mod programs;
 mod relay;
 mod seed;
 pub mod stores;
+mod transcript;
 mod watching;
 
 pub use person::{Person, Said};
 pub use programs::{Program, command};
 pub use relay::RelayProcess;
 pub use seed::Seed;
+pub use transcript::Transcript;
 pub use watching::Watching;
 
 use std::time::{Duration, Instant};

@@ -1,3 +1,4 @@
+use regard_core::error::{Cause, Refusal};
 use regard_core::id::{DeviceId, WorkspaceId, to_hex};
 use regard_core::record::identity::Namespace;
 use regard_core::wire::access::{Invitation, JoinRequest};
@@ -6,6 +7,7 @@ use serde::Serialize;
 use super::super::Context;
 use super::super::error::Failure;
 use super::{login_name, machine_name};
+use crate::api::types::Problem;
 use crate::relay_http;
 use crate::store::{Identity, RelayAccess, Store, StoreError};
 use crate::system::SystemEntropy;
@@ -56,10 +58,8 @@ impl Join {
             member_name: member,
             public_key: to_hex(&identity.public_key()),
         };
-        let joined = relay_http::join(&invitation.relay, invitation.workspace, &request).await.map_err(|refusal| {
-            Failure::from(crate::api::types::Problem::from(refusal))
-                .hint("An invitation is good for one use and expires. Ask for a new one: `regard invite` on a device that has joined.")
-        })?;
+        let joined = relay_http::join(&invitation.relay, invitation.workspace, &request).await;
+        let joined = joined.map_err(refused)?;
         identity.member = joined.member;
         if let Some(known) = joined.directory.member(joined.member) {
             identity.member_name.clone_from(&known.name);
@@ -79,4 +79,17 @@ impl Join {
         context.output.hint("`regard up` fetches everything and keeps it current; `regard sync` does so once.");
         Ok(())
     }
+}
+
+fn refused(refusal: Refusal) -> Failure {
+    let hint = match refusal.cause {
+        Cause::Unavailable => {
+            "The invitation is still good. Try again when the relay runs and this machine reaches it."
+        }
+        Cause::Version => "Ask whoever invited you for a link that this version of Regard can use.",
+        _ => {
+            "An invitation is good for one use and expires. Ask for a new one: `regard invite` on a device that has joined."
+        }
+    };
+    Failure::from(Problem::from(refusal)).hint(hint)
 }
