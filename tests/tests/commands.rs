@@ -3,6 +3,7 @@
 //! After a change that is meant: `INSTA_UPDATE=always cargo test -p regard-tests --test commands`, and read the difference.
 
 use std::collections::BTreeSet;
+use std::fmt::Write;
 use std::path::Path;
 
 use regard_tests::harness::{Person, RelayProcess, Transcript};
@@ -155,7 +156,7 @@ fn a_deleted_record_can_be_brought_back() {
     insta::assert_snapshot!("delete", transcript.masked());
 }
 
-fn write(folder: &Path, name: &str, bytes: &[u8]) -> String {
+fn write_file(folder: &Path, name: &str, bytes: &[u8]) -> String {
     let path = folder.join(name);
     std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder can be made");
     std::fs::write(&path, bytes).expect("a file can be written");
@@ -169,14 +170,14 @@ fn a_bad_file_is_told_and_stops_nothing() {
     let mail = b"From: ana@x.example\r\nSubject: Offer\r\nMessage-ID: <1@x.example>\r\n\r\nHello.\r\n";
     let card = b"BEGIN:VCARD\r\nVERSION:4.0\r\nUID:1\r\nFN:Carla Nunes\r\nEND:VCARD\r\n";
     let broken = b"BEGIN:VCARD\r\nVERSION:4.0\r\nFN:Cut o";
-    write(folder.path(), "mail/1-good.eml", mail);
-    write(folder.path(), "mail/2-broken.vcf", broken);
-    write(folder.path(), "mail/3-empty.ics", b"");
-    write(folder.path(), "mail/4-noise.eml", &[0, 159, 146, 150, 255, 0, 7]);
-    write(folder.path(), "mail/5-good.vcf", card);
-    write(folder.path(), "mail/6-picture.png", b"not looked at");
-    let empty = write(folder.path(), "empty.eml", b"");
-    let other = write(folder.path(), "notes.txt", b"Milk, bread.\n");
+    write_file(folder.path(), "mail/1-good.eml", mail);
+    write_file(folder.path(), "mail/2-broken.vcf", broken);
+    write_file(folder.path(), "mail/3-empty.ics", b"");
+    write_file(folder.path(), "mail/4-noise.eml", &[0, 159, 146, 150, 255, 0, 7]);
+    write_file(folder.path(), "mail/5-good.vcf", card);
+    write_file(folder.path(), "mail/6-picture.png", b"not looked at");
+    let empty = write_file(folder.path(), "empty.eml", b"");
+    let other = write_file(folder.path(), "notes.txt", b"Milk, bread.\n");
     let all = folder.path().join("mail").display().to_string();
     let missing = folder.path().join("missing.eml").display().to_string();
     let mut transcript = Transcript::of(&ana, folder.path());
@@ -209,7 +210,7 @@ fn status_says_how_things_stand_in_every_state() {
     let mut say = |ana: &Person, title: &str, arguments: &[&str]| {
         let mut transcript = Transcript::of(ana, folder.path());
         transcript.types(arguments);
-        text.push_str(&format!("# {title}\n{}", transcript.masked()));
+        let _ = write!(text, "# {title}\n{}", transcript.masked());
     };
     let _: Value = ana.asks(&["add", "task", "summary=One"]);
     say(&ana, "nothing runs", &["status"]);

@@ -155,7 +155,7 @@ fn up_runs_a_relay_where_there_is_none_and_says_what_to_type_next() {
     let ana = Person::founds("Ana", folder.path());
     let mut up = ana.regard();
     up.args(["up", "--listen", "127.0.0.1:0"]).env("RUST_LOG", "off").stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut up = up.spawn().expect("regard can be run");
+    let up = up.spawn().expect("regard can be run");
     let said = std::panic::catch_unwind(|| {
         let _: Value = Person::new("Ana", folder.path()).sees("the relay is reached", &["status"], |status| {
             status["settled"] == true && status["relay_embedded"] == true
