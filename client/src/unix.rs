@@ -35,9 +35,15 @@ pub fn make_private(file: &Path) -> io::Result<()> {
 pub async fn connect(folder: &Path) -> io::Result<Option<UnixStream>> {
     match UnixStream::connect(socket_path(folder)?).await {
         Ok(stream) => Ok(Some(stream)),
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => Ok(None),
+        Err(error) if tells_of_no_listener(&error) => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// A listener that dies while somebody connects resets the connection.
+fn tells_of_no_listener(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionRefused, ConnectionReset, NotFound};
+    matches!(error.kind(), NotFound | ConnectionRefused | ConnectionReset)
 }
 
 /// Listens for other commands. Only the owner of the store may call this: a socket that is there is a left-over.

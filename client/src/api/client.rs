@@ -109,7 +109,7 @@ impl Client {
         let response = self.request(method, path, body).await?;
         let is_success = response.status().is_success();
         let bytes =
-            Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await.map_err(|e| broken(&e))?.to_bytes();
+            Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await.map_err(|e| self.cut(&e))?.to_bytes();
         if is_success {
             return serde_json::from_slice(&bytes).map_err(|error| broken(&error));
         }
@@ -129,13 +129,14 @@ impl Client {
     ) -> Result<(), Problem> {
         let response = self.request(method, path, body).await?;
         if !response.status().is_success() {
-            let bytes = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await.map_err(|e| broken(&e))?;
+            let bytes =
+                Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await.map_err(|e| self.cut(&e))?;
             return Err(serde_json::from_slice(&bytes.to_bytes()).unwrap_or_else(|error| broken(&error)));
         }
         let mut chunks = response.into_body().into_data_stream();
         let mut rest: Vec<u8> = Vec::new();
         while let Some(chunk) = chunks.next().await {
-            rest.extend_from_slice(&chunk.map_err(|error| broken(&error))?);
+            rest.extend_from_slice(&chunk.map_err(|error| self.cut(&error))?);
             while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
                 let line: Vec<u8> = rest.drain(..=end).collect();
                 if each(serde_json::from_slice(&line).map_err(|error| broken(&error))?)? == Next::Stop {
@@ -159,6 +160,14 @@ impl Client {
             workspace.engine.go_offline().await;
             drop((router, workspace));
             let _ = tokio::time::timeout(regard_core::limits::SHUTDOWN_PATIENCE, engine).await;
+        }
+    }
+
+    /// An answer that was cut off: over the socket, since the other process has ended.
+    fn cut(&self, error: &dyn std::fmt::Display) -> Problem {
+        match self.way {
+            Way::Here { .. } => broken(error),
+            Way::Socket(_) => owner_ended(error),
         }
     }
 
@@ -193,12 +202,23 @@ pub enum Next {
 
 async fn over_socket(folder: &Path, request: Request<Body>) -> Result<Response<Body>, Problem> {
     let stream = unix::connect(folder).await.map_err(|error| no_socket(folder, &error))?;
-    let stream = stream.ok_or_else(|| broken(&"the process that owned the store has just ended"))?;
+    let stream = stream.ok_or_else(|| {
+        Problem::new(ProblemCode::Failed, "the process that had the store open has just ended")
+            .hint("Nothing was done. Try again.")
+    })?;
     let handshake = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
-    let (mut sender, connection) = handshake.map_err(|error| broken(&error))?;
+    let (mut sender, connection) = handshake.map_err(|error| owner_ended(&error))?;
     tokio::spawn(connection);
-    let response = sender.send_request(request).await.map_err(|error| broken(&error))?;
+    let response = sender.send_request(request).await.map_err(|error| owner_ended(&error))?;
     Ok(response.map(Body::new))
+}
+
+/// Whoever asks cannot know how far the other process has come.
+fn owner_ended(error: &dyn std::fmt::Display) -> Problem {
+    let message = "the process that has the store open, such as `regard up`, ended before it had answered";
+    let problem = Problem::new(ProblemCode::Failed, message);
+    Problem { causes: vec![error.to_string()], ..problem }
+        .hint("It may have done what was asked or not: look first, then try again. Importing again is always safe.")
 }
 
 fn broken(error: &dyn std::fmt::Display) -> Problem {

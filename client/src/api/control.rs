@@ -45,7 +45,11 @@ pub(super) async fn status(State(workspace): State<Workspace>) -> Result<Json<St
 }
 
 pub(super) async fn sync(State(workspace): State<Workspace>) -> Result<Json<LinkAnswer>, Failure> {
-    let was_offline = workspace.in_store(|store| Ok(store.settings()?.offline)).await?;
+    let settings = workspace.in_store(crate::store::Store::settings).await?;
+    if settings.relay.is_none() {
+        return Err(no_relay().into());
+    }
+    let was_offline = settings.offline;
     let settled = workspace.engine.settle().await;
     if was_offline {
         // A person who is offline by choice asked for one round, not for staying online.

@@ -57,7 +57,7 @@ pub(super) async fn edit(
 ) -> Result<Json<SaveAnswer>, Failure> {
     let listed = resolve(&workspace, key).await?;
     if listed.projection.life == Life::Deleted {
-        let hint = format!("`regard undelete {}` brings it back.", prefix(&listed));
+        let hint = format!("`regard undelete {}` brings it back.", shown(&listed));
         return Err(Problem::new(ProblemCode::Invalid, "the record is deleted").hint(hint).into());
     }
     let edits = read_assignments(&workspace, listed.projection.kind, &request.assignments).await?;
@@ -148,6 +148,11 @@ fn find(store: &Store, key: &str) -> Result<Found, StoreError> {
         },
         Err(_) => store.find(key),
     }
+}
+
+/// As much of the id as lists show: it stays enough when more records come.
+fn shown(listed: &Listed) -> String {
+    listed.id.to_hex()[..listed.prefix.clamp(8, 32)].to_owned()
 }
 
 fn prefix(listed: &Listed) -> String {

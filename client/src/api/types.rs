@@ -338,7 +338,7 @@ impl From<Refusal> for Problem {
         match refusal.cause {
             Cause::Unavailable => Self::new(ProblemCode::Offline, refusal.detail)
                 .hint("Your changes are kept here and go out when the relay is reached."),
-            Cause::NotAllowed => Self::new(ProblemCode::Refused, refusal.detail),
+            Cause::NotAllowed | Cause::Version => Self::new(ProblemCode::Refused, refusal.detail),
             Cause::Unknown => {
                 Self::new(ProblemCode::Offline, refusal.detail).hint("`regard status` shows which relay is set.")
             }

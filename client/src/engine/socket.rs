@@ -94,6 +94,8 @@ async fn connect(access: &RelayAccess, workspace: WorkspaceId) -> Result<Stream,
     match connect_async_with_config(request, Some(config), true).await {
         Ok((stream, _)) => Ok(stream),
         Err(tungstenite::Error::Http(response)) => Err(refused(&access.address, &response)),
+        // Its own words would begin with “IO error”.
+        Err(tungstenite::Error::Io(error)) => Err(unavailable(format!("{} is not reached: {error}", access.address))),
         Err(error) => Err(unavailable(format!("{} is not reached: {error}", access.address))),
     }
 }

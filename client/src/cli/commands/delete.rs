@@ -1,9 +1,11 @@
+use serde::Serialize;
+
 use super::super::Context;
 use super::super::error::Failure;
 use super::super::output::one_line;
 use super::{NOTHING, path_of};
-use crate::api::Method;
 use crate::api::types::SaveAnswer;
+use crate::api::{Client, Method};
 use crate::store::SaveOutcome;
 
 /// Delete records, for everyone. They can be brought back.
@@ -43,16 +45,37 @@ async fn each(
     nothing: &str,
 ) -> Result<(), Failure> {
     let client = context.client().await?;
-    let mut answers = Vec::new();
+    let mut saves = Vec::new();
+    let mut failed = None;
     for id in ids {
-        let path = format!("{}{below}", path_of(id)?);
-        let answer: SaveAnswer = client.call(method.clone(), &path, NOTHING).await?;
-        answers.push(answer);
+        match one(&client, id, &method, below).await {
+            Ok(answer) => saves.push(answer),
+            Err(failure) => {
+                failed = Some(failure);
+                break;
+            }
+        }
     }
     client.close().await;
-    let line = |answer: &SaveAnswer| match answer.outcome {
-        SaveOutcome::Unchanged | SaveOutcome::Existed => format!("{} {nothing}.", one_line(&answer.record)),
-        SaveOutcome::Changed | SaveOutcome::Created => format!("{done}: {}", one_line(&answer.record)),
-    };
-    context.output.answer(&answers, |answers| answers.iter().map(line).collect::<Vec<_>>().join("\n"))
+    // What was done before something failed is told too.
+    if !saves.is_empty() {
+        context.output.answer(&Answer { saves }, |answer| {
+            let line = |answer: &SaveAnswer| match answer.outcome {
+                SaveOutcome::Unchanged | SaveOutcome::Existed => format!("{} {nothing}.", one_line(&answer.record)),
+                SaveOutcome::Changed | SaveOutcome::Created => format!("{done}: {}", one_line(&answer.record)),
+            };
+            answer.saves.iter().map(line).collect::<Vec<_>>().join("\n")
+        })?;
+    }
+    failed.map_or(Ok(()), Err)
+}
+
+async fn one(client: &Client, id: &str, method: &Method, below: &str) -> Result<SaveAnswer, Failure> {
+    let path = format!("{}{below}", path_of(id)?);
+    Ok(client.call(method.clone(), &path, NOTHING).await?)
+}
+
+#[derive(Serialize)]
+struct Answer {
+    saves: Vec<SaveAnswer>,
 }

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::super::Context;
 use super::super::error::Failure;
 use super::{login_name, machine_name};
+use crate::api::types::Problem;
 use crate::relay_http;
 use crate::store::{Identity, RelayAccess, Store, StoreError};
 use crate::system::SystemEntropy;
@@ -81,14 +82,16 @@ impl Join {
 }
 
 fn refused(refusal: Refusal) -> Failure {
-    let is_spent = refusal.cause == Cause::NotAllowed;
-    let failure = Failure::from(crate::api::types::Problem::from(refusal));
-    if is_spent {
-        return failure.hint(
-            "An invitation is good for one use and expires. Ask for a new one: `regard invite` on a device that has joined.",
-        );
-    }
-    failure
+    let hint = match refusal.cause {
+        Cause::Unavailable => {
+            "The invitation is still good. Try again when the relay runs and this machine reaches it."
+        }
+        Cause::Version => "Ask whoever invited you for a link that this version of Regard can use.",
+        _ => {
+            "An invitation is good for one use and expires. Ask for a new one: `regard invite` on a device that has joined."
+        }
+    };
+    Failure::from(Problem::from(refusal)).hint(hint)
 }
 
 /// The host of a plain http address, unless it is this machine.

@@ -50,10 +50,11 @@ impl Online {
         client.close().await;
         let waiting = answer.outbox.waiting;
         context.output.answer(&answer, |_| match waiting {
-            _ if !runs => "You are no longer offline by choice.".into(),
-            0 => "You are online.".into(),
-            1 => "You are online. One save goes out.".into(),
-            _ => format!("You are online. {waiting} saves go out."),
+            _ if !runs || waiting == 0 => "You are no longer offline by choice.".into(),
+            1 => "You are no longer offline by choice. One save goes out as soon as the relay is reached.".into(),
+            _ => {
+                format!("You are no longer offline by choice. {waiting} saves go out as soon as the relay is reached.")
+            }
         })?;
         if !runs {
             context.output.hint("Nothing runs here now: `regard up` keeps you current, `regard sync` does so once.");

@@ -30,7 +30,7 @@ fn people(status: &StatusView, runs: bool) -> String {
     let _ = writeln!(text, "{}", connection(status, runs));
     let waiting = status.outbox.waiting;
     let _ = match waiting {
-        0 if !status.refused.is_empty() => Ok(()),
+        0 if status.relay.is_none() || !status.refused.is_empty() => Ok(()),
         0 => writeln!(text, "Everything you saved is visible to the others."),
         1 => writeln!(text, "One save waits to be sent."),
         _ => writeln!(text, "{waiting} saves wait to be sent."),

@@ -1,0 +1,67 @@
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+use serde_json::Value;
+
+/// The programs of the workspace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Program {
+    /// The command of a person's device.
+    Regard,
+    /// The relay.
+    Relay,
+}
+
+impl Program {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Regard => "regard",
+            Self::Relay => "regard-relay",
+        }
+    }
+
+    /// Its file, built from the sources as they are now.
+    ///
+    /// # Panics
+    /// Where it cannot be built.
+    #[must_use]
+    pub fn path(self) -> &'static PathBuf {
+        static BUILT: OnceLock<BTreeMap<String, PathBuf>> = OnceLock::new();
+        let built = BUILT.get_or_init(build);
+        built.get(self.name()).unwrap_or_else(|| panic!("cargo built no {}", self.name()))
+    }
+}
+
+/// A command that runs a program undisturbed by what is set around the tests.
+#[must_use]
+pub fn command(program: Program) -> Command {
+    let mut command = Command::new(program.path());
+    for name in ["REGARD_STORE", "REGARD_RELAY_DATA", "REGARD_RELAY_LISTEN", "RUST_LOG", "NO_COLOR", "CLICOLOR_FORCE"] {
+        command.env_remove(name);
+    }
+    command.env("TZ", "UTC").stdin(Stdio::null());
+    command
+}
+
+/// Cargo tells other packages nothing of the programs that a package builds, so it is asked: a build of what is built
+/// already takes a moment.
+fn build() -> BTreeMap<String, PathBuf> {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.arg("build").args(["--workspace", "--bin", "regard", "--bin", "regard-relay"]);
+    cargo.args(["--message-format", "json-render-diagnostics", "--quiet"]);
+    if !cfg!(debug_assertions) {
+        cargo.arg("--release");
+    }
+    let output = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).stdin(Stdio::null()).stderr(Stdio::inherit()).output();
+    let output = output.expect("cargo can be run");
+    assert!(output.status.success(), "the programs could not be built");
+    let messages = output.stdout.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    let executable = |line: &[u8]| {
+        let message: Value = serde_json::from_slice(line).ok()?;
+        let path = message["executable"].as_str()?;
+        Some((message["target"]["name"].as_str()?.to_owned(), PathBuf::from(path)))
+    };
+    messages.filter_map(executable).collect()
+}

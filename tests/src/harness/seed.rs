@@ -1,0 +1,47 @@
+use regard_core::id::Entropy;
+
+/// Choices that look random and can be made again: the seed is printed, and taken from `REGARD_SEED` where that is set.
+#[derive(Debug, Clone)]
+pub struct Seed(u64);
+
+impl Seed {
+    /// A fresh seed for the test `name`.
+    ///
+    /// # Panics
+    /// Where `REGARD_SEED` is no number.
+    #[must_use]
+    pub fn of(name: &str) -> Self {
+        let seed = std::env::var("REGARD_SEED").map_or_else(
+            |_| {
+                let mut bytes = [0; 8];
+                regard_client::system::SystemEntropy.fill(&mut bytes);
+                u64::from_be_bytes(bytes)
+            },
+            |seed| seed.parse().expect("REGARD_SEED is a number"),
+        );
+        eprintln!("{name}: REGARD_SEED={seed}");
+        Self(seed)
+    }
+
+    /// A number below `bound`.
+    ///
+    /// # Panics
+    /// Where `bound` is 0.
+    pub fn below(&mut self, bound: usize) -> usize {
+        // SplitMix64, by Sebastiano Vigna.
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^= mixed >> 31;
+        usize::try_from(mixed % bound as u64).expect("a number below a usize")
+    }
+
+    /// One of several.
+    ///
+    /// # Panics
+    /// Where there are none.
+    pub fn one_of<'a, T>(&mut self, several: &'a [T]) -> &'a T {
+        &several[self.below(several.len())]
+    }
+}
