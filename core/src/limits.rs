@@ -93,7 +93,7 @@ pub const CONNECTIONS_MAX: usize = 16_384;
 /// Bytes of an HTTP body that is not a frame.
 pub const HTTP_BODY_BYTES_MAX: usize = 1 << 20;
 /// How long an invitation can be used.
-pub const INVITATION_LIFETIME: Duration = Duration::from_secs(7 * 24 * 3600);
+pub const INVITATION_LIFETIME: Duration = Duration::from_hours(7 * 24);
 /// How long a peer may take for its first frame, and for reading what was sent to it.
 pub const PEER_PATIENCE: Duration = Duration::from_secs(30);
 /// Each side of a connection probes the other this often; three times this without a sign of life ends it.

@@ -57,7 +57,7 @@ impl Admin {
     /// As [`Relay::open`].
     pub async fn of(data: &Path) -> Result<Self, RelayError> {
         let socket = data.join(SOCKET);
-        match tokio::net::UnixStream::connect(&socket).await {
+        match unix::connect(&socket).await {
             Ok(_) => Ok(Self::Running(socket)),
             Err(_) => Ok(Self::Stopped(Relay::open(data)?)),
         }
@@ -134,7 +134,7 @@ impl From<RelayError> for Denied {
 
 async fn ask<T: DeserializeOwned>(socket: &Path, method: &str, body: Vec<u8>) -> Result<T, RelayError> {
     let serving = |error: Box<dyn std::error::Error + Send + Sync>| RelayError::Serving(std::io::Error::other(error));
-    let stream = tokio::net::UnixStream::connect(socket).await.map_err(RelayError::Serving)?;
+    let stream = unix::connect(socket).await.map_err(RelayError::Serving)?;
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|error| serving(error.into()))?;
     tokio::spawn(connection);

@@ -21,6 +21,11 @@ pub(crate) fn bind_private_socket(path: &Path) -> io::Result<tokio::net::UnixLis
     Ok(listener)
 }
 
+/// Reaches whoever listens on a socket.
+pub(crate) async fn connect(path: &Path) -> io::Result<tokio::net::UnixStream> {
+    tokio::net::UnixStream::connect(path).await
+}
+
 /// Listens for requests to terminate.
 ///
 /// # Errors

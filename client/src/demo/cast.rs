@@ -18,7 +18,7 @@ use crate::system::SystemEntropy;
 use crate::unix;
 
 /// How long anything in the story may take before it has failed. Everything takes milliseconds; a busy machine takes longer.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 /// Between two looks at whether something has come about.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 

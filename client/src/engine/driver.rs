@@ -77,7 +77,7 @@ impl Driver {
         match tokio::task::spawn_blocking(move || store.flush()).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
-                tracing::warn!(%error, "what the relay told last was not kept, and will be asked for again")
+                tracing::warn!(%error, "what the relay told last was not kept, and will be asked for again");
             }
             Err(error) => tracing::warn!(%error, "the store could not be closed in order"),
         }

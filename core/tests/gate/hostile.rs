@@ -14,7 +14,7 @@ use super::{check, contact, edit, next, set};
 
 /// Far more than any change takes that keeps the bounds (6 s at most, unoptimized and with Automerge's own assertions), far
 /// less than a hostile one could take.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 #[track_caller]
 fn refused(name: &str, bytes: &[u8], expected: Cause) {

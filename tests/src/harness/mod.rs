@@ -29,7 +29,7 @@ pub use watching::Watching;
 use std::time::{Duration, Instant};
 
 /// How long something may take before it has failed. Everything takes milliseconds to seconds; a busy machine takes longer.
-pub const PATIENCE: Duration = Duration::from_secs(120);
+pub const PATIENCE: Duration = Duration::from_mins(2);
 /// Between two looks at whether something has come about.
 const LOOK_EVERY: Duration = Duration::from_millis(15);
 

@@ -45,11 +45,11 @@ impl Up {
         client.serve()?;
         let embedded = self.start_relay(&workspace.store).await?;
         let settings = workspace.store.settings()?;
+        let notices = workspace.engine.notices();
         if !settings.offline {
             workspace.engine.go_online().await;
         }
         greet(context, &client, settings.relay.as_ref(), settings.offline)?;
-        let notices = workspace.engine.notices();
         drop(workspace);
         tokio::select! {
             () = tell_connection(context, notices) => {}
@@ -169,24 +169,34 @@ fn greet(context: &Context<'_>, client: &Client, relay: Option<&RelayAccess>, of
     Ok(())
 }
 
-/// Says in a line each how the connection comes and goes.
+/// Says in a line each how the connection comes and goes; not each attempt to have it back.
 async fn tell_connection(context: &Context<'_>, mut notices: broadcast::Receiver<Notice>) {
+    let mut told = None;
     loop {
         match notices.recv().await {
-            Ok(Notice::Link { link }) => context.output.note(connection_line(&link)),
+            Ok(Notice::Link { link }) => {
+                let line = connection_line(&link);
+                if line.is_some() && line != told {
+                    context.output.note(format!(
+                        "{} {}",
+                        ago(crate::system::now()),
+                        line.as_deref().unwrap_or_default()
+                    ));
+                    told = line;
+                }
+            }
             Ok(_) | Err(RecvError::Lagged(_)) => {}
             Err(RecvError::Closed) => return,
         }
     }
 }
 
-fn connection_line(link: &Link) -> String {
-    let now = ago(crate::system::now());
+fn connection_line(link: &Link) -> Option<String> {
     match link {
-        Link::Live { .. } => format!("{now} online"),
-        Link::Connecting { .. } => format!("{now} connecting"),
-        Link::Waiting { reason, .. } => format!("{now} offline: {}", plain(&reason.detail)),
-        Link::Offline { .. } => format!("{now} offline by choice"),
+        Link::Live { .. } => Some("online".into()),
+        Link::Connecting { .. } => None,
+        Link::Waiting { reason, .. } => Some(format!("offline: {}", plain(&reason.detail))),
+        Link::Offline { .. } => Some("offline by choice".into()),
     }
 }
 

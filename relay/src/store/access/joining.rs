@@ -173,7 +173,7 @@ mod tests {
             founds: true,
         };
         let made = crate::ambient::now();
-        let late = made.after(INVITATION_LIFETIME + Duration::from_secs(60));
+        let late = made.after(INVITATION_LIFETIME + Duration::from_mins(1));
         let refused = access.join(workspace, &request, late).expect_err("an expired invitation");
         assert!(refused.to_string().contains("could be used until"), "{refused}");
         access.join(workspace, &request, made.after(INVITATION_LIFETIME / 2)).expect("joined");
