@@ -7,7 +7,7 @@ use crate::store::Identity;
 
 /// The edits that note it. `rule` names what made the record; `evidence` is what the rule went by.
 #[must_use]
-pub fn evidence(identity: &Identity, at: Timestamp, rule: &str, evidence: Option<&str>) -> Vec<Edit> {
+pub(crate) fn evidence(identity: &Identity, at: Timestamp, rule: &str, evidence: Option<&str>) -> Vec<Edit> {
     let note = |item: &str, value: String| Edit::Put {
         field: "tracking".into(),
         item: item.into(),

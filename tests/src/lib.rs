@@ -1,3 +1,4 @@
 //! What Regard's suites share.
 
+pub mod bench;
 pub mod corpus;
