@@ -2,6 +2,7 @@
 //!
 //! - [`store`]: every record of the workspace on this device, in one redb file.
 //! - [`engine`]: performs what [`regard_core::sync::Session`] decides.
+//! - [`import`]: mail, cards and calendars as records.
 //! - [`api`]: HTTP and JSON, the one way to a store.
 //! - [`cli`]: the command, a caller of the API.
 //! - [`demo`]: plays the main story with real processes.
@@ -10,7 +11,7 @@ pub mod api;
 pub mod cli;
 pub mod demo;
 pub mod engine;
-mod import;
+pub mod import;
 mod names;
 pub mod relay_http;
 pub mod store;

@@ -1,4 +1,5 @@
 //! What Regard's suites share.
 
+pub mod bench;
 pub mod corpus;
 pub mod harness;

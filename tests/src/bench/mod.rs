@@ -1,0 +1,73 @@
+//! Benchmarks. Every figure is measured beside its limit, what the disk, the database or the processor give at best, in the
+//! same run and on the same disk, and is reported as a ratio against it: figures of different machines cannot be compared,
+//! ratios can.
+//!
+//! Only the public interfaces of the packages are used. The frame is [`Plan`], [`Report`] and [`Failure`]; each group has a
+//! file of its own.
+
+mod disk;
+mod first_sync;
+mod import;
+mod ingest;
+mod latency;
+mod plan;
+mod raw;
+mod records;
+mod report;
+mod save;
+mod stage;
+mod table;
+
+pub use plan::{Failure, Plan};
+pub use report::{Figure, Limit, Report, Series, Unit};
+
+/// What can be measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
+pub enum Group {
+    /// A save on one device, until it is durable.
+    Save,
+    /// From the save on one device until it is applied on another.
+    RelayLatency,
+    /// How fast the relay takes changes in, acknowledged when durable.
+    Ingest,
+    /// How fast mail is imported.
+    Import,
+    /// How fast a fresh device gets everything.
+    FirstSync,
+}
+
+impl Group {
+    /// All groups, in the order in which they run.
+    pub const ALL: [Self; 5] = [Self::Save, Self::RelayLatency, Self::Ingest, Self::Import, Self::FirstSync];
+
+    /// The group's name, as it is typed and shown.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Save => "save",
+            Self::RelayLatency => "relay-latency",
+            Self::Ingest => "ingest",
+            Self::Import => "import",
+            Self::FirstSync => "first-sync",
+        }
+    }
+
+    /// Measures the group as often as the plan says.
+    ///
+    /// # Errors
+    /// What could not be done, and why.
+    pub fn measure(self, plan: &Plan, report: &mut Report) -> Result<(), Failure> {
+        let one_run = match self {
+            Self::Save => save::run,
+            Self::RelayLatency => latency::run,
+            Self::Ingest => ingest::run,
+            Self::Import => import::run,
+            Self::FirstSync => first_sync::run,
+        };
+        for run in 1..=plan.runs() {
+            plan.tell(&format!("{}: run {run} of {}", self.name(), plan.runs()));
+            one_run(plan, report).map_err(|failure| failure.within(self.name()))?;
+        }
+        Ok(())
+    }
+}

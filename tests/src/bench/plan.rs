@@ -1,0 +1,98 @@
+use std::fmt::Display;
+use std::future::Future;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+/// How much is measured, and where.
+#[derive(Debug)]
+pub struct Plan {
+    quick: bool,
+    folder: PathBuf,
+    runtime: Runtime,
+}
+
+/// Why nothing could be measured.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Failure(String);
+
+impl Failure {
+    /// A failure that is told in these words.
+    pub fn new(said: impl Into<String>) -> Self {
+        Self(said.into())
+    }
+
+    /// The same, with where it happened.
+    #[must_use]
+    pub fn within(self, place: &str) -> Self {
+        Self(format!("{place}: {self}"))
+    }
+}
+
+/// Names what was being done when something failed.
+pub(super) trait Doing<T> {
+    fn doing(self, what: &str) -> Result<T, Failure>;
+}
+
+impl<T, E: Display> Doing<T> for Result<T, E> {
+    fn doing(self, what: &str) -> Result<T, Failure> {
+        self.map_err(|error| Failure(format!("{what}: {error}")))
+    }
+}
+
+impl Plan {
+    /// Plans to measure on the disk of `folder`; quickly means fewer runs of less.
+    ///
+    /// # Errors
+    /// Where the folder is none, or no threads can be started.
+    pub fn new(folder: PathBuf, quick: bool) -> Result<Self, Failure> {
+        if !folder.is_dir() {
+            return Err(Failure(format!("{} is no folder", folder.display())));
+        }
+        let runtime = Runtime::new().doing("starting threads")?;
+        Ok(Self { quick, folder, runtime })
+    }
+
+    /// How often everything is measured.
+    #[must_use]
+    pub fn runs(&self) -> usize {
+        self.choose(3, 5)
+    }
+
+    /// How many of something: the first where it should go quickly.
+    pub(super) fn choose(&self, quick: usize, full: usize) -> usize {
+        if self.quick { quick } else { full }
+    }
+
+    /// A new folder on the disk that is measured, which goes when it is dropped.
+    pub(super) fn fresh_folder(&self) -> Result<TempDir, Failure> {
+        let made = tempfile::Builder::new().prefix("regard-bench-").tempdir_in(&self.folder);
+        made.doing(&format!("making a folder in {}", self.folder.display()))
+    }
+
+    pub(super) fn wait<F: Future>(&self, future: F) -> F::Output {
+        self.runtime.block_on(future)
+    }
+
+    /// Says how far it is; on stderr, since stdout is for the figures.
+    #[expect(clippy::unused_self, reason = "whoever measures has a plan at hand")]
+    pub(super) fn tell(&self, what: &str) {
+        eprintln!("{what}");
+    }
+}
+
+/// Does something and answers how many seconds it took.
+pub(super) fn timed<T, E>(work: impl FnOnce() -> Result<T, E>) -> Result<(T, f64), E> {
+    let begun = Instant::now();
+    let done = work()?;
+    Ok((done, begun.elapsed().as_secs_f64()))
+}
+
+/// How many a second.
+#[expect(clippy::cast_precision_loss, reason = "counts here are far below 2^52")]
+pub(super) fn rate(count: usize, seconds: f64) -> f64 {
+    count as f64 / seconds
+}

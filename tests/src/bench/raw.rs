@@ -1,0 +1,106 @@
+//! A client without a store: it speaks the protocol and does nothing else.
+
+use futures_util::{SinkExt, StreamExt};
+use regard_client::store::RelayAccess;
+use regard_core::id::{EpochId, WorkspaceId};
+use regard_core::limits::FRAME_BYTES_MAX;
+use regard_core::wire::{
+    ClientFrame, Hello, PROTOCOL_VERSION, RelayFrame, Scope, Subscribe, UnitOutcome, decode, encode,
+};
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::http::{HeaderValue, header};
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::{self, Message};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
+
+use super::Failure;
+use super::plan::Doing;
+
+/// A connection that has been greeted.
+pub(super) struct Raw {
+    socket: WebSocketStream<MaybeTlsStream<tokio::net::TcpStream>>,
+}
+
+impl Raw {
+    pub(super) async fn connect(access: &RelayAccess, workspace: WorkspaceId) -> Result<Self, Failure> {
+        let address = access.address.replacen("http", "ws", 1);
+        let url = format!("{address}/v1/workspaces/{workspace}/sync");
+        let mut request = url.into_client_request().doing("asking for a socket")?;
+        let token = HeaderValue::from_str(&format!("Bearer {}", access.token)).doing("asking for a socket")?;
+        request.headers_mut().insert(header::AUTHORIZATION, token);
+        let config =
+            WebSocketConfig::default().max_message_size(Some(FRAME_BYTES_MAX)).max_frame_size(Some(FRAME_BYTES_MAX));
+        let opened = connect_async_with_config(request, Some(config), true).await;
+        let (mut socket, _) = opened.doing("opening a socket")?;
+        let versions = (PROTOCOL_VERSION, PROTOCOL_VERSION);
+        let hello = Hello { versions, instance: 1, program: "bench".into(), features: Vec::new() };
+        socket.send(message(&ClientFrame::Hello(hello))).await.doing("greeting")?;
+        match next(&mut socket).await? {
+            RelayFrame::Welcome(_) => Ok(Self { socket }),
+            other => Err(Failure::new(format!("the relay greets with {other:?}"))),
+        }
+    }
+
+    /// Sends pushes, at most `in_flight` of them unanswered, and answers how many changes became durable.
+    pub(super) async fn push(&mut self, pushes: Vec<Message>, in_flight: usize) -> Result<usize, Failure> {
+        let (mut unanswered, mut accepted) = (pushes.len(), 0);
+        let mut pushes = pushes.into_iter();
+        for push in pushes.by_ref().take(in_flight) {
+            self.socket.feed(push).await.doing("pushing")?;
+        }
+        self.socket.flush().await.doing("pushing")?;
+        while unanswered > 0 {
+            let RelayFrame::Pushed { outcomes, .. } = next(&mut self.socket).await? else { continue };
+            unanswered -= 1;
+            if let Some(push) = pushes.next() {
+                self.socket.send(push).await.doing("pushing")?;
+            }
+            for outcome in outcomes {
+                match outcome {
+                    UnitOutcome::Visible { seqs, .. } => accepted += seqs.len(),
+                    UnitOutcome::Refused(refusal) => return Err(Failure::new(format!("refused: {refusal}"))),
+                }
+            }
+        }
+        Ok(accepted)
+    }
+
+    /// The whole log of a scope, packed as it came, with its epoch.
+    pub(super) async fn log(&mut self, scope: Scope) -> Result<(EpochId, Vec<Vec<u8>>), Failure> {
+        self.socket
+            .send(message(&ClientFrame::Subscribe(Subscribe { scope, from: None })))
+            .await
+            .doing("subscribing")?;
+        let mut segments = Vec::new();
+        loop {
+            match next(&mut self.socket).await? {
+                RelayFrame::Segment { packed, .. } => segments.push(packed),
+                RelayFrame::CaughtUp { cursor, .. } => return Ok((cursor.epoch, segments)),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// A frame as a message, encoded.
+pub(super) fn message(frame: &ClientFrame) -> Message {
+    Message::Binary(encode(frame).into())
+}
+
+async fn next(
+    socket: &mut (impl StreamExt<Item = Result<Message, tungstenite::Error>> + Unpin),
+) -> Result<RelayFrame, Failure> {
+    loop {
+        match socket.next().await {
+            Some(Ok(Message::Binary(bytes))) => {
+                return match decode(&bytes, "relay's frame").doing("reading")? {
+                    RelayFrame::Refused(refusal) => Err(Failure::new(format!("the relay ends it: {refusal}"))),
+                    frame => Ok(frame),
+                };
+            }
+            Some(Ok(Message::Close(_))) | None => return Err(Failure::new("the relay closed the connection")),
+            Some(Ok(_)) => {}
+            Some(Err(error)) => return Err(Failure::new(format!("the connection broke: {error}"))),
+        }
+    }
+}

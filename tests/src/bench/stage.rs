@@ -1,0 +1,115 @@
+//! A relay in this process, and devices that joined it.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use regard_client::engine::Engine;
+use regard_client::relay_http;
+use regard_client::store::{Identity, RelayAccess, Store};
+use regard_client::system::SystemEntropy;
+use regard_core::id::{WorkspaceId, to_hex};
+use regard_core::record::identity::Namespace;
+use regard_core::wire::Role;
+use regard_core::wire::access::{InviteRequest, JoinRequest};
+use regard_relay::Relay;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use super::Failure;
+use super::plan::{Doing, Plan};
+
+/// A served relay with one workspace, and its owner's device.
+pub(super) struct Stage {
+    pub(super) workspace: WorkspaceId,
+    pub(super) namespace: Namespace,
+    pub(super) owner: Joined,
+    stop: oneshot::Sender<()>,
+    serving: JoinHandle<Result<(), regard_relay::RelayError>>,
+    folder: TempDir,
+}
+
+/// A device that has joined and has no store yet.
+pub(super) struct Joined {
+    pub(super) identity: Identity,
+    pub(super) access: RelayAccess,
+}
+
+/// A device with its store and its engine.
+pub(super) struct Device {
+    pub(super) store: Arc<Store>,
+    pub(super) engine: Engine,
+    running: JoinHandle<()>,
+}
+
+impl Stage {
+    pub(super) async fn open(plan: &Plan) -> Result<Self, Failure> {
+        let folder = plan.fresh_folder()?;
+        let relay = Relay::open(&folder.path().join("relay")).doing("opening the relay")?;
+        let workspace = WorkspaceId::random(&mut SystemEntropy);
+        let namespace = Namespace::random(&mut SystemEntropy);
+        let founding = relay.create_workspace(workspace, "Bench").doing("making the workspace")?.reveal();
+        let listener = TcpListener::bind("127.0.0.1:0").await.doing("listening on loopback")?;
+        let address = listener.local_addr().map(|at| format!("http://{at}")).doing("listening on loopback")?;
+        let (stop, stopped) = oneshot::channel();
+        let serving = tokio::spawn(relay.serve(listener, async { drop(stopped.await) }));
+        let owner = join(&address, workspace, namespace, founding).await?;
+        Ok(Self { workspace, namespace, owner, stop, serving, folder })
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Invites a new member, whose device joins.
+    pub(super) async fn join(&self) -> Result<Joined, Failure> {
+        let request = InviteRequest { member: None, role: Role::Member };
+        let invited = relay_http::invite(&self.owner.access, self.workspace, &request).await.doing("inviting")?;
+        join(&self.owner.access.address, self.workspace, self.namespace, invited.secret).await
+    }
+
+    /// Invites a new member, whose device joins and gets a store and an engine, offline still.
+    pub(super) async fn device(&self) -> Result<Device, Failure> {
+        let Joined { identity, access } = self.join().await?;
+        let folder = self.folder().join(identity.device.to_string());
+        let store = Store::create(&folder, identity).doing("creating a store")?;
+        store.change_settings(|settings| settings.relay = Some(access)).doing("setting the relay")?;
+        let store = Arc::new(store);
+        let (engine, running) = Engine::start(Arc::clone(&store)).doing("starting an engine")?;
+        Ok(Device { store, engine, running })
+    }
+
+    /// Stops the relay and waits until its files are free.
+    pub(super) async fn close(self) -> Result<(), Failure> {
+        drop(self.stop);
+        self.serving.await.doing("stopping the relay")?.doing("stopping the relay")
+    }
+}
+
+impl Device {
+    /// Ends the engine and waits for it.
+    pub(super) async fn close(self) -> Result<(), Failure> {
+        drop(self.engine);
+        self.running.await.doing("ending an engine")
+    }
+}
+
+async fn join(
+    relay: &str,
+    workspace: WorkspaceId,
+    namespace: Namespace,
+    invitation: String,
+) -> Result<Joined, Failure> {
+    let identity = Identity::join(workspace, namespace, "Member", "device", &mut SystemEntropy).named("Bench");
+    let request = JoinRequest {
+        invitation,
+        device: identity.device,
+        device_name: identity.device_name.clone(),
+        member_name: identity.member_name.clone(),
+        public_key: to_hex(&identity.public_key()),
+    };
+    let joined = relay_http::join(relay, workspace, &request).await.doing("joining")?;
+    let access = RelayAccess { address: relay.to_owned(), token: joined.token, embedded: false };
+    Ok(Joined { identity, access })
+}
