@@ -23,7 +23,7 @@ const START_BYTES: usize = 1024;
 ///
 /// # Errors
 /// Where the store fails. What was saved before is saved; importing again goes on.
-pub(crate) fn import(
+pub fn import(
     store: &Store,
     paths: &[PathBuf],
     tell: &mut dyn FnMut(ImportEvent),

@@ -7,10 +7,10 @@ use regard_client::engine::Engine;
 use regard_client::relay_http;
 use regard_client::store::{Identity, RelayAccess, Store};
 use regard_client::system::SystemEntropy;
-use regard_core::id::{WorkspaceId, to_hex};
+use regard_core::id::WorkspaceId;
 use regard_core::record::identity::Namespace;
 use regard_core::wire::Role;
-use regard_core::wire::access::{InviteRequest, JoinRequest};
+use regard_core::wire::access::InviteRequest;
 use regard_relay::Relay;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -54,7 +54,7 @@ impl Stage {
         let address = listener.local_addr().map(|at| format!("http://{at}")).doing("listening on loopback")?;
         let (stop, stopped) = oneshot::channel();
         let serving = tokio::spawn(relay.serve(listener, async { drop(stopped.await) }));
-        let owner = join(&address, workspace, namespace, founding).await?;
+        let owner = join(&address, workspace, namespace, founding, true).await?;
         Ok(Self { workspace, namespace, owner, stop, serving, folder })
     }
 
@@ -66,7 +66,7 @@ impl Stage {
     pub(super) async fn join(&self) -> Result<Joined, Failure> {
         let request = InviteRequest { member: None, role: Role::Member };
         let invited = relay_http::invite(&self.owner.access, self.workspace, &request).await.doing("inviting")?;
-        join(&self.owner.access.address, self.workspace, self.namespace, invited.secret).await
+        join(&self.owner.access.address, self.workspace, self.namespace, invited.secret, false).await
     }
 
     /// Invites a new member, whose device joins and gets a store and an engine, offline still.
@@ -100,15 +100,11 @@ async fn join(
     workspace: WorkspaceId,
     namespace: Namespace,
     invitation: String,
+    founds: bool,
 ) -> Result<Joined, Failure> {
     let identity = Identity::join(workspace, namespace, "Member", "device", &mut SystemEntropy).named("Bench");
-    let request = JoinRequest {
-        invitation,
-        device: identity.device,
-        device_name: identity.device_name.clone(),
-        member_name: identity.member_name.clone(),
-        public_key: to_hex(&identity.public_key()),
-    };
+    let secret = invitation.parse().doing("reading an invitation")?;
+    let request = identity.join_request(&secret, founds);
     let joined = relay_http::join(relay, workspace, &request).await.doing("joining")?;
     let access = RelayAccess { address: relay.to_owned(), token: joined.token, embedded: false };
     Ok(Joined { identity, access })
