@@ -64,7 +64,8 @@ fn compare(found: &[Value]) {
         .collect();
     let unlisted: Vec<_> = found.iter().filter(|entry| !explained.contains(entry)).collect();
     let gone: Vec<_> = explained.iter().filter(|entry| !found.contains(entry)).collect();
-    let lines = |entries: &[&Value]| entries.iter().map(|entry| format!("\n  {entry}")).collect::<String>();
+    let lines =
+        |entries: &[&Value]| entries.iter().flat_map(|entry| ["\n  ".into(), entry.to_string()]).collect::<String>();
     assert!(
         unlisted.is_empty() && gone.is_empty(),
         "{} differences are not explained in differences.json:{}\n{} explained ones no longer occur:{}",

@@ -129,7 +129,8 @@ mod tests {
     #[test]
     fn percentiles_are_values_that_were_measured() {
         let series = Series::of((0..=100).rev().map(f64::from).collect());
-        assert_eq!([0, 50, 99, 100].map(|hundredths| series.percentile(hundredths)), [0., 50., 99., 100.]);
+        let percentiles = [0, 50, 99, 100].map(|hundredths| series.percentile(hundredths).to_string());
+        assert_eq!(percentiles, ["0", "50", "99", "100"]);
         assert!(Series::default().median().is_nan());
     }
 
