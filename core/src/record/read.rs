@@ -4,13 +4,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use automerge::{ObjId, ObjType, ROOT, ReadDoc, ScalarValue, Value};
+use automerge::{ObjId, ObjType, ROOT, ReadDoc, ScalarValue, Value, ValueRef};
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
 use super::document::own;
 use super::schema::{self, Form};
-use super::{Document, Life};
+use super::{Document, Life, genesis};
 use crate::id::{Actor, ChangeHash};
 
 /// A value of one field.
@@ -141,15 +141,27 @@ impl Document {
     /// Every place with differing concurrent values.
     #[must_use]
     pub fn conflicts(&self) -> Vec<Conflict> {
-        let mut conflicts = Vec::new();
-        self.conflicts_in(&ROOT, str::to_owned, &mut conflicts);
         let notes = schema::notes(self.kind());
-        conflicts.retain(|conflict| conflict.place != notes);
-        let contested = self.shown_notes().filter(|shown| !shown.others.is_empty());
-        conflicts.extend(contested.map(|shown| Conflict { place: notes.to_owned(), shown }));
-        for field in schema::fields(self.kind()) {
-            if let (Form::Entries(_), Some(map)) = (field.form, self.container(field.name)) {
-                self.conflicts_in(&map, |key| place(field.name, key), &mut conflicts);
+        let (mut conflicts, mut maps, mut notes_are_plain) = (Vec::new(), Vec::new(), false);
+        // This runs with every save: the root is gone through once, and what holds no conflict is not read.
+        for item in self.automerge.map_range(ROOT, ..) {
+            if item.key == notes {
+                notes_are_plain = !item.conflict && item.id() == *genesis::notes(self.kind());
+            } else if item.conflict {
+                conflicts.extend(self.conflict_at(&ROOT, &item.key, item.key.to_string()));
+            }
+            if item.value == ValueRef::Object(ObjType::Map) {
+                maps.push((item.key.to_string(), item.id()));
+            }
+        }
+        if !notes_are_plain {
+            let contested = self.shown_notes().filter(|shown| !shown.others.is_empty());
+            conflicts.extend(contested.map(|shown| Conflict { place: notes.to_owned(), shown }));
+        }
+        for field in schema::fields(self.kind()).filter(|field| matches!(field.form, Form::Entries(_))) {
+            let Some((_, map)) = maps.iter().find(|(name, _)| name == field.name) else { continue };
+            for item in self.automerge.map_range(map, ..).filter(|item| item.conflict) {
+                conflicts.extend(self.conflict_at(map, &item.key, place(field.name, &item.key)));
             }
         }
         conflicts
@@ -189,15 +201,9 @@ impl Document {
         }
     }
 
-    fn conflicts_in(&self, object: &ObjId, place: impl Fn(&str) -> String, into: &mut Vec<Conflict>) {
-        for item in self.automerge.map_range(object, ..) {
-            if !item.conflict {
-                continue;
-            }
-            if let Some(shown) = self.shown(object, &item.key).filter(|shown| !shown.others.is_empty()) {
-                into.push(Conflict { place: place(&item.key), shown });
-            }
-        }
+    fn conflict_at(&self, object: &ObjId, key: &str, place: String) -> Option<Conflict> {
+        let shown = self.shown(object, key).filter(|shown| !shown.others.is_empty())?;
+        Some(Conflict { place, shown })
     }
 
     pub(super) fn shown(&self, object: &ObjId, key: &str) -> Option<Shown> {

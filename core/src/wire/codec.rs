@@ -1,10 +1,18 @@
+use std::cell::RefCell;
+
 use minicbor::{Decode, Encode};
+use zstd::bulk::Compressor;
 
 use crate::error::{Cause, Refusal};
 use crate::limits::BATCH_BYTES_MAX;
 
 /// How hard zstd works: level 1 takes a third off at 400 MB/s; higher levels gain little on small changes.
 const LEVEL: i32 = 1;
+
+thread_local! {
+    /// Making a context takes longer than compressing one change with it.
+    static COMPRESSOR: RefCell<Compressor<'static>> = RefCell::new(new_compressor());
+}
 
 /// Encodes a value as CBOR.
 #[must_use]
@@ -29,14 +37,21 @@ pub fn decode<'b, T: Decode<'b, ()>>(bytes: &'b [u8], what: &str) -> Result<T, R
 /// Compresses bytes with a checksum.
 #[must_use]
 pub fn compress(bytes: &[u8]) -> Vec<u8> {
-    let compressed = zstd::bulk::Compressor::new(LEVEL).and_then(|mut compressor| {
-        compressor.set_parameter(zstd::zstd_safe::CParameter::ChecksumFlag(true))?;
-        compressor.compress(bytes)
-    });
-    match compressed {
+    match COMPRESSOR.with_borrow_mut(|compressor| compressor.compress(bytes)) {
         Ok(compressed) => compressed,
         // zstd fails only for want of memory or of room, and it is given all the room it asks for.
         Err(never) => unreachable!("compressing in memory: {never}"),
+    }
+}
+
+fn new_compressor() -> Compressor<'static> {
+    let made = Compressor::new(LEVEL).and_then(|mut compressor| {
+        compressor.set_parameter(zstd::zstd_safe::CParameter::ChecksumFlag(true))?;
+        Ok(compressor)
+    });
+    match made {
+        Ok(compressor) => compressor,
+        Err(never) => unreachable!("zstd has this level and this parameter: {never}"),
     }
 }
 
