@@ -96,7 +96,7 @@ pub const HTTP_BODY_BYTES_MAX: usize = 1 << 20;
 pub const INVITATION_LIFETIME: Duration = Duration::from_hours(7 * 24);
 /// How long a peer may take for its first frame, and for reading what was sent to it.
 pub const PEER_PATIENCE: Duration = Duration::from_secs(30);
-/// Each side of a connection probes the other this often; three times this without a sign of life ends it.
+/// A relay probes each connection this often; a device that hears nothing for three times this leaves and tries again.
 pub const KEEPALIVE: Duration = Duration::from_secs(20);
 /// How long a server that is told to stop waits for its connections.
 pub const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(5);

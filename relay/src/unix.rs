@@ -10,6 +10,11 @@ pub(crate) fn make_private_folder(path: &Path) -> io::Result<()> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
+/// Makes a file readable for its owner alone.
+pub(crate) fn make_private(path: &Path) -> io::Result<()> {
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))
+}
+
 /// Binds a socket that only its owner can open, in place of one that a dead process left.
 pub(crate) fn bind_private_socket(path: &Path) -> io::Result<tokio::net::UnixListener> {
     match std::fs::remove_file(path) {
@@ -17,7 +22,7 @@ pub(crate) fn bind_private_socket(path: &Path) -> io::Result<tokio::net::UnixLis
         _ => {}
     }
     let listener = tokio::net::UnixListener::bind(path)?;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+    make_private(path)?;
     Ok(listener)
 }
 

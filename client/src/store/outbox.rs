@@ -1,6 +1,8 @@
+use std::collections::HashSet;
+
 use redb::ReadableTable;
 use regard_core::error::Refusal;
-use regard_core::id::{DocumentId, EpochId, UnitId};
+use regard_core::id::{ChangeHash, DocumentId, EpochId, UnitId};
 use regard_core::limits::{BATCH_BYTES_TARGET, BATCH_CHANGES_TARGET, UNIT_BYTES_MAX, UNIT_CHANGES_MAX};
 use regard_core::record::{Document, StoredChange, genesis};
 use regard_core::sync::Queued;
@@ -167,7 +169,8 @@ impl Store {
         })
     }
 
-    /// Forgets the cursor of a scope and puts every held change into its outbox again, one record a unit or several.
+    /// Forgets the cursor of a scope and puts every held change into its outbox: first what no save that waits has, one
+    /// record a unit or several, then the saves that wait, which may follow it.
     ///
     /// # Errors
     /// As the disk has it.
@@ -179,6 +182,9 @@ impl Store {
     ) -> Result<(), StoreError> {
         self.write(|writer| {
             writer.cursors.remove(scope.number()).during("remove a row")?;
+            let waiting = take_waiting(writer, scope)?;
+            let held: HashSet<(Row, ChangeHash)> =
+                changes_of(&waiting).map(|change| (change.row, change.hash)).collect();
             let rows: Vec<u64> = {
                 let all = writer.documents.iter().during("read rows")?;
                 all.map(|entry| entry.during("read a row").map(|(key, _)| key.value())).collect::<Result<_, _>>()?
@@ -187,12 +193,37 @@ impl Store {
                 let meta = document_row(&writer.documents, row)?;
                 if meta.scope == scope {
                     let document = load(&meta, row, &writer.snapshots, &writer.changes)?;
-                    requeue(writer, scope, row, &document, now, new_unit)?;
+                    let mut changes = document.changes_since(&[]);
+                    changes.retain(|change| !held.contains(&(row, change.hash)));
+                    requeue(writer, scope, row, changes, now, new_unit)?;
                 }
             }
-            Ok(())
+            waiting.iter().try_for_each(|save| queue(writer, scope, save))
         })
     }
+}
+
+/// Takes the saves that wait out of a scope's outbox. What an earlier restart put there is left out: it is held, and found
+/// again in the records.
+fn take_waiting(writer: &mut Writer<'_>, scope: Scope) -> Result<Vec<OutboxRow>, StoreError> {
+    let mut places = Vec::new();
+    let mut waiting = Vec::new();
+    for entry in writer.outbox.range((scope.number(), 0)..=(scope.number(), u64::MAX)).during("read rows")? {
+        let (key, value) = entry.during("read a row")?;
+        let row: OutboxRow = OUTBOX.open(&key.value(), value.value())?;
+        if row.refused.is_none() {
+            places.push(key.value());
+            waiting.extend(row.save.is_some().then_some(row));
+        }
+    }
+    for place in places {
+        writer.outbox.remove(place).during("remove a row")?;
+    }
+    Ok(waiting)
+}
+
+fn changes_of(saves: &[OutboxRow]) -> impl Iterator<Item = &ChangeRef> {
+    saves.iter().flat_map(|save| &save.changes)
 }
 
 /// Finds the bytes of changes, keeping the last document that had to be opened for one: a long history is asked for change
@@ -233,11 +264,11 @@ fn requeue(
     writer: &mut Writer<'_>,
     scope: Scope,
     row: Row,
-    document: &Document,
+    changes: Vec<StoredChange>,
     now: Timestamp,
     new_unit: &mut dyn FnMut() -> UnitId,
 ) -> Result<(), StoreError> {
-    for changes in parts(document.changes_since(&[])) {
+    for changes in parts(changes) {
         // Changes are looked up in the document: the number of none of them is kept.
         let changes = changes.into_iter().map(|hash| {
             let number = if genesis::kind_of(hash).is_some() { GENESIS } else { GENESIS - 1 };
@@ -254,15 +285,13 @@ fn requeue(
 }
 
 /// Cuts a long history where a unit would grow beyond its bounds.
-fn parts(changes: Vec<StoredChange>) -> Vec<Vec<regard_core::id::ChangeHash>> {
-    let mut parts = vec![Vec::new()];
+fn parts(changes: Vec<StoredChange>) -> Vec<Vec<ChangeHash>> {
+    let mut parts: Vec<Vec<ChangeHash>> = Vec::new();
     let mut bytes = 0;
     for change in changes {
         bytes += change.bytes.len();
-        let full = parts.last().is_some_and(|part: &Vec<_>| {
-            !part.is_empty() && (part.len() >= UNIT_CHANGES_MAX || bytes > UNIT_BYTES_MAX)
-        });
-        if full {
+        let is_full = |part: &Vec<_>| part.len() >= UNIT_CHANGES_MAX || bytes > UNIT_BYTES_MAX;
+        if parts.last().is_none_or(is_full) {
             parts.push(Vec::new());
             bytes = change.bytes.len();
         }

@@ -107,7 +107,7 @@ impl Store {
             for entry in table.iter().during("read rows")? {
                 let (key, value) = entry.during("read a row")?;
                 let row: QuarantineRow = QUARANTINE.open(&key.value(), value.value())?;
-                if row.scope == scope && row.epoch == cursor.epoch {
+                if row.scope == scope && row.epoch == cursor.epoch && row.seq <= cursor.seq {
                     places.push(row.seq);
                 }
             }

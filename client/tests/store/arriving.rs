@@ -107,3 +107,20 @@ fn edits_of_two_devices_merge_and_differing_values_show_as_a_conflict() {
     assert_eq!(conflicts, ["job_title"]);
     assert_eq!(ben.store.listed(id).expect("the record").projection.conflicts, 1);
 }
+
+#[test]
+fn a_record_of_another_scope_is_set_aside() {
+    let ana = Home::ana();
+    let id = ana.add(Kind::Contact, vec![set("full_name", "Carla")]);
+    let ben = Home::ben(&ana);
+    ben.receive(&Log::of(&ana));
+    let unit = ana.units().remove(0);
+    let other = regard_core::wire::Scope::AddressBook;
+    let start = regard_core::wire::Cursor::start(ana.store.identity().workspace, other, EPOCH);
+    let carrier = ana.store.identity().device;
+    let segment = Segment { carrier, visible_at: Timestamp(0), first_seq: 1, before: start.hash, units: vec![unit] };
+    let arrived = ben.store.apply(other, EPOCH, &segment.pack(), Timestamp(0)).expect("a segment");
+    assert_eq!((arrived.except, arrived.records), (vec![1, 2], Vec::new()));
+    assert_eq!(ben.store.document(id).expect("the record").text("full_name"), "Carla");
+    assert_eq!(ben.store.exceptions(other).expect("exceptions"), [1, 2]);
+}

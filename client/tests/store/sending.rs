@@ -94,3 +94,24 @@ fn a_restart_puts_everything_held_into_the_outbox_whoever_made_it() {
     let (one, other) = (ana.store.document(id).expect("the record"), carla.store.document(id).expect("the record"));
     assert!(super::same(&one, &other));
 }
+
+/// A relay that lost everything refuses a save whose record it has not got: what the save follows must go first.
+#[test]
+fn after_a_restart_what_waits_comes_behind_what_it_follows_and_nothing_twice() {
+    let ana = Home::ana();
+    let id = ana.add(Kind::Contact, vec![set("full_name", "Carla")]);
+    let place = ana.store.read_outbox(SCOPE, 0).expect("the outbox")[0].place;
+    let visible = UnitOutcome::Visible { seqs: vec![1, 2], at: Timestamp(9) };
+    ana.store.settle(SCOPE, EPOCH, &[(place, visible)]).expect("settled");
+    ana.edit(id, "company", "Porto");
+    let waiting = ana.units();
+    for _ in 0..3 {
+        ana.store.restart(SCOPE, Timestamp(0), &mut new_unit).expect("a restart");
+    }
+    let units = ana.units();
+    assert_eq!(units.iter().map(|unit| unit.changes.len()).collect::<Vec<_>>(), [2, 1]);
+    assert_eq!(units[1], waiting[0], "the save that waits is the same, for its visibility is told by it");
+    let ben = Home::ben(&ana);
+    ben.receive(&Log::of(&ana));
+    assert_eq!(ben.text(id, "company"), "Porto");
+}

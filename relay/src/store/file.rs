@@ -20,6 +20,10 @@ pub(super) fn open(
         DatabaseError::DatabaseAlreadyOpen => StoreError::InUse { path: path.into() },
         other => StoreError::Open { path: path.into(), source: Box::new(other.into()) },
     })?;
+    if is_new {
+        crate::unix::make_private(path)
+            .map_err(|error| StoreError::failed("closing the file to others")(redb::Error::Io(error)))?;
+    }
     if is_new || !has_format(&database)? {
         let transaction = begin(&database)?;
         FORMAT.write(&transaction)?.put(&[0], wire::encode(&format))?;

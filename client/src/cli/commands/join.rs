@@ -86,6 +86,7 @@ fn refused(refusal: Refusal) -> Failure {
         Cause::Unavailable => {
             "The invitation is still good. Try again when the relay runs and this machine reaches it."
         }
+        Cause::Malformed => "The invitation is still good. Copy the whole link, and put it in quotes: '…'",
         Cause::Version => "Ask whoever invited you for a link that this version of Regard can use.",
         _ => {
             "An invitation is good for one use and expires. Ask for a new one: `regard invite` on a device that has joined."

@@ -100,7 +100,7 @@ fn use_up(
         return Err(not_allowed(detail).into());
     }
     if request.founds != matches!(invitation.invited_as, InvitedAs::Founder) {
-        return Err(not_allowed("the invitation link is cut off or changed; copy the whole link").into());
+        return Err(Refusal::new(Cause::Malformed, "the invitation link is cut off or changed").into());
     }
     invitation.used = Some((request.device, now));
     invitations.put(&key, wire::encode(&invitation))?;
