@@ -19,7 +19,7 @@ pub fn corpus(name: &str) -> Option<PathBuf> {
         "{name} needs the corpus, and {} is not here",
         corpus.display()
     );
-    eprintln!("{name} skipped: ../shared/corpus is not here");
+    eprintln!("skipped: {name}: ../shared/corpus is not here");
     None
 }
 
