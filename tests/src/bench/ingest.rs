@@ -25,7 +25,7 @@ const COMMITS_MAX: usize = 200;
 
 pub(super) fn run(plan: &Plan, report: &mut Report) -> Result<(), Failure> {
     // All records together are more than the relay keeps indexes of.
-    let of_each = plan.choose(300, 2_000);
+    let of_each = plan.choose(300, 1_200);
     for order in [Order::Document, Order::Random] {
         for (a_frame, in_flight) in [(1, PUSHES_IN_FLIGHT_MAX), (1, IN_FLIGHT), (16, IN_FLIGHT), (100, IN_FLIGHT)] {
             let stage = plan.wait(Stage::open(plan))?;
