@@ -45,7 +45,8 @@ pub(super) fn fields(calendar: &ICalendar, component: &ICalendarComponent, draft
 pub(super) fn exception(calendar: &ICalendar, component: &ICalendarComponent, draft: &mut Draft) {
     let Some(id) = component.property(&Property::RecurrenceId) else { return };
     let key = moments(id).next().flatten().unwrap_or_else(|| value_text(id));
-    if draft.item("exceptions", &key, &key).is_some() {
+    // The draft may have cut the key.
+    if let Some(key) = draft.item("exceptions", &key, &key) {
         draft.member_block("exceptions", &key, "instance", &text(calendar, component));
     } else {
         // Two files put together, or an instance that was left out and put back: nothing of it is dropped.
