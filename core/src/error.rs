@@ -49,13 +49,25 @@ pub enum Cause {
     /// Another connection of the same device has taken this one's place.
     #[n(12)]
     Replaced,
+    /// The store is an older copy of one that has connected since: it needs a device id of its own.
+    #[n(13)]
+    Copied,
+    /// The device has been shut out of the workspace.
+    #[n(14)]
+    Revoked,
+    /// The change is by a device that brings its own changes itself, and that one did not bring it.
+    #[n(15)]
+    ForeignActor,
+    /// The device or the workspace has used up what the relay's owner allows.
+    #[n(16)]
+    OverQuota,
 }
 
 impl Cause {
     /// Whether the same request can succeed later without being changed.
     #[must_use]
     pub fn may_pass_later(self) -> bool {
-        matches!(self, Self::Unavailable)
+        matches!(self, Self::Unavailable | Self::OverQuota)
     }
 }
 
@@ -75,6 +87,10 @@ impl fmt::Display for Cause {
             Self::Unavailable => "unavailable",
             Self::Unknown => "unknown",
             Self::Replaced => "replaced",
+            Self::Copied => "copied store",
+            Self::Revoked => "shut out",
+            Self::ForeignActor => "another device's change",
+            Self::OverQuota => "over quota",
         })
     }
 }

@@ -102,7 +102,9 @@ impl Engine {
         loop {
             let current = status.borrow_and_update().clone();
             match current.link {
-                Link::Waiting { ref reason, .. } if current.link != before.link => return Err(reason.clone()),
+                Link::Waiting { ref reason, .. } | Link::Ended { ref reason, .. } if current.link != before.link => {
+                    return Err(reason.clone());
+                }
                 Link::Live { .. } if current.settled => return Ok(()),
                 _ => {}
             }

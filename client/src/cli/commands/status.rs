@@ -79,6 +79,7 @@ fn connection(status: &StatusView, runs: bool) -> String {
         }
         Link::Connecting { .. } => format!("Connecting to {relay}"),
         Link::Waiting { since, reason, .. } => format!("Offline since {}: {}", ago(*since), plain(&reason.detail)),
+        Link::Ended { since, reason } => format!("Shut out since {}: {}", ago(*since), plain(&reason.detail)),
         Link::Offline { since } if runs => format!("Offline by choice since {}; the relay is {relay}", ago(*since)),
         Link::Offline { .. } => format!("Not running; the relay is {relay}"),
     }

@@ -196,6 +196,7 @@ fn connection_line(link: &Link) -> Option<String> {
         Link::Live { .. } => Some("online".into()),
         Link::Connecting { .. } => None,
         Link::Waiting { reason, .. } => Some(format!("offline: {}", plain(&reason.detail))),
+        Link::Ended { reason, .. } => Some(format!("shut out: {}", plain(&reason.detail))),
         Link::Offline { .. } => Some("offline by choice".into()),
     }
 }

@@ -60,6 +60,7 @@ fn people(notice: &Notice) -> String {
         Notice::Link { link: Link::Live { .. } } => "online".into(),
         Notice::Link { link: Link::Connecting { .. } } => "connecting".into(),
         Notice::Link { link: Link::Waiting { reason, .. } } => format!("offline: {}", plain(&reason.detail)),
+        Notice::Link { link: Link::Ended { reason, .. } } => format!("shut out: {}", plain(&reason.detail)),
         Notice::Link { link: Link::Offline { .. } } => "offline by choice".into(),
         Notice::Peer { name, online, .. } => format!("{name} is {}", if *online { "online" } else { "offline" }),
         Notice::Missed { count } => format!("{count} events were too many to show"),

@@ -38,6 +38,13 @@ pub enum Link {
         /// Why the last attempt or connection ended.
         reason: Refusal,
     },
+    /// Shut out: nothing is tried any more before the person asks for it.
+    Ended {
+        /// Since when.
+        since: Timestamp,
+        /// What the relay said.
+        reason: Refusal,
+    },
     /// Trying.
     Connecting {
         /// Since when there is no connection.
@@ -55,6 +62,11 @@ impl Link {
     #[must_use]
     pub fn is_live(&self) -> bool {
         matches!(self, Self::Live { .. })
+    }
+
+    /// Whether no connection is wanted.
+    pub(super) fn is_at_rest(&self) -> bool {
+        matches!(self, Self::Offline { .. } | Self::Ended { .. })
     }
 
     pub(super) fn is_connecting(&self) -> bool {

@@ -84,14 +84,14 @@ impl Session {
 
     fn react(&mut self, event: Event, now: Timestamp) -> Vec<Effect> {
         match event {
-            Event::GoOnline if matches!(self.link, Link::Offline { .. } | Link::Waiting { .. }) => self.connect(now),
+            Event::GoOnline if !self.link.is_live() && !self.link.is_connecting() => self.connect(now),
             Event::GoOffline => self.leave(Link::Offline { since: now }),
             Event::Timer => self.on_timer(now),
             Event::Connected if self.link.is_connecting() => {
                 self.heard_at = now;
                 vec![Effect::Send(ClientFrame::Hello(self.hello.clone())), Effect::Wake(now.after(PEER_PATIENCE))]
             }
-            Event::Closed { reason } if !matches!(self.link, Link::Offline { .. }) => self.wait(reason, now),
+            Event::Closed { reason } if !self.link.is_at_rest() => self.wait(reason, now),
             Event::Heard => {
                 self.heard_at = now;
                 Vec::new()
@@ -124,6 +124,9 @@ impl Session {
     }
 
     fn wait(&mut self, reason: Refusal, now: Timestamp) -> Vec<Effect> {
+        if reason.cause == Cause::Revoked {
+            return self.leave(Link::Ended { since: now, reason });
+        }
         // Two copies of a store would take turns in replacing each other, ever as quickly as the first time.
         if self.link.is_live() && reason.cause != Cause::Replaced {
             self.backoff.reset();
@@ -132,7 +135,7 @@ impl Session {
         let since = match &self.link {
             Link::Waiting { since, .. } => *since,
             Link::Connecting { since } => *since,
-            Link::Live { .. } | Link::Offline { .. } => now,
+            Link::Live { .. } | Link::Offline { .. } | Link::Ended { .. } => now,
         };
         let mut effects = self.leave(Link::Waiting { since, retry_at, reason });
         effects.push(Effect::Wake(retry_at));
@@ -152,7 +155,7 @@ impl Session {
                 effects
             }
             Link::Waiting { retry_at, .. } => vec![Effect::Wake(*retry_at)],
-            Link::Offline { .. } => Vec::new(),
+            Link::Offline { .. } | Link::Ended { .. } => Vec::new(),
             Link::Connecting { .. } | Link::Live { .. } => {
                 let deadline = self.heard_at.after(if self.link.is_live() { 3 * KEEPALIVE } else { PEER_PATIENCE });
                 if now < deadline {

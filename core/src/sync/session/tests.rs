@@ -226,3 +226,15 @@ fn places_that_were_set_aside_before_a_restart_are_still_told() {
     let receipt = Applied { scope: SCOPE, cursor: cursor(4), except: vec![2, 4] };
     assert_eq!(effects, vec![Effect::Send(ClientFrame::Applied(receipt))]);
 }
+
+#[test]
+fn a_device_that_was_shut_out_does_not_knock_again() {
+    let mut session = live(None, cursor(0));
+    let revoked = Refusal::new(Cause::Revoked, "this device was shut out");
+    let effects = session.handle(Event::Frame(RelayFrame::Refused(revoked.clone())), Timestamp(5));
+    assert_eq!(effects[0], Effect::Close);
+    assert_eq!(session.link(), &Link::Ended { since: Timestamp(5), reason: revoked });
+    assert_eq!(session.handle(Event::Timer, Timestamp(1_000_000)), Vec::new());
+    assert_eq!(session.handle(Event::Closed { reason: unavailable() }, Timestamp(6)), Vec::new());
+    assert_eq!(session.handle(Event::GoOnline, Timestamp(7))[0], Effect::Connect);
+}
