@@ -1,5 +1,7 @@
 //! Who is who, for people: the directory's names, and this device's own before there is a directory.
 
+use std::sync::Arc;
+
 use regard_core::id::DeviceId;
 use regard_core::wire::{Directory, Role};
 
@@ -8,12 +10,12 @@ use crate::store::{Identity, Store, StoreError};
 /// The names of a workspace.
 pub(crate) struct Names {
     directory: Directory,
-    own: Identity,
+    own: Arc<Identity>,
 }
 
 impl Names {
     pub(crate) fn read(store: &Store) -> Result<Self, StoreError> {
-        Ok(Self { directory: store.directory()?, own: store.identity().clone() })
+        Ok(Self { directory: store.directory()?, own: store.identity() })
     }
 
     /// All devices that have not been revoked, this one too.

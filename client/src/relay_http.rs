@@ -7,13 +7,17 @@ use hyper::{Method, Request, Uri};
 use hyper_util::rt::TokioIo;
 use regard_core::error::{Cause, Refusal};
 use regard_core::id::WorkspaceId;
-use regard_core::limits::{HTTP_BODY_BYTES_MAX, PEER_PATIENCE};
-use regard_core::wire::access::{InviteRequest, InviteResponse, JoinRequest, JoinResponse};
+use regard_core::limits::{FRAME_BYTES_MAX, PEER_PATIENCE};
+use regard_core::wire::access::{CopyRequest, InviteRequest, InviteResponse, JoinRequest, JoinResponse};
+use regard_core::wire::{self, PollAnswer, Subscribe};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::net::TcpStream;
 
 use crate::store::RelayAccess;
+
+/// Bytes of an answer: that to a poll may hold the largest segment of each scope.
+const ANSWER_BYTES_MAX: usize = 2 * FRAME_BYTES_MAX;
 
 /// Uses an invitation.
 ///
@@ -35,16 +39,45 @@ pub async fn invite(
     post(&format!("{}/v1/workspaces/{workspace}/invitations", relay.address), Some(&relay.token), request).await
 }
 
+/// Makes a store that turned out to be a copy a device of its own.
+///
+/// # Errors
+/// The relay's refusal, or that it was not reached.
+pub async fn copy(relay: &RelayAccess, workspace: WorkspaceId, request: &CopyRequest) -> Result<JoinResponse, Refusal> {
+    post(&format!("{}/v1/workspaces/{workspace}/copies", relay.address), Some(&relay.token), request).await
+}
+
+/// Asks for what follows some cursors.
+///
+/// # Errors
+/// The relay's refusal, or that it was not reached.
+pub async fn poll(
+    relay: &RelayAccess,
+    workspace: WorkspaceId,
+    wishes: &[Subscribe],
+) -> Result<Vec<PollAnswer>, Refusal> {
+    let url = format!("{}/v1/workspaces/{workspace}/poll", relay.address);
+    let answer = send(&url, Some(&relay.token), wire::encode(&wishes.to_vec())).await?;
+    wire::decode(&answer, "relay's answer")
+}
+
 async fn post<T: DeserializeOwned>(url: &str, token: Option<&str>, body: &impl Serialize) -> Result<T, Refusal> {
+    let body = serde_json::to_vec(body).map_err(|error| malformed(url, &error))?;
+    let answer = send(url, token, body).await?;
+    serde_json::from_slice(&answer).map_err(|error| malformed(url, &error))
+}
+
+/// The body of the answer, where the relay grants the request.
+async fn send(url: &str, token: Option<&str>, body: Vec<u8>) -> Result<Bytes, Refusal> {
     let asking = tokio::time::timeout(PEER_PATIENCE, ask(url, token, body)).await;
     let (is_success, answer) = asking.map_err(|_| unreached(url, &"it does not answer"))??;
     if is_success {
-        return serde_json::from_slice(&answer).map_err(|error| malformed(url, &error));
+        return Ok(answer);
     }
     Err(serde_json::from_slice(&answer).unwrap_or_else(|error| malformed(url, &error)))
 }
 
-async fn ask(url: &str, token: Option<&str>, body: &impl Serialize) -> Result<(bool, Bytes), Refusal> {
+async fn ask(url: &str, token: Option<&str>, body: Vec<u8>) -> Result<(bool, Bytes), Refusal> {
     let uri: Uri = url.parse().map_err(|error| malformed(url, &error))?;
     if uri.scheme_str() != Some("http") {
         return Err(Refusal::new(
@@ -65,11 +98,10 @@ async fn ask(url: &str, token: Option<&str>, body: &impl Serialize) -> Result<(b
     if let Some(token) = token {
         request = request.header(AUTHORIZATION, format!("Bearer {token}"));
     }
-    let body = serde_json::to_vec(body).map_err(|error| malformed(url, &error))?;
     let request = request.body(Full::new(Bytes::from(body))).map_err(|error| malformed(url, &error))?;
     let response = sender.send_request(request).await.map_err(|error| unreached(url, &error))?;
     let is_success = response.status().is_success();
-    let body = Limited::new(response.into_body(), HTTP_BODY_BYTES_MAX).collect().await;
+    let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
     Ok((is_success, body.map_err(|error| unreached(url, &error))?.to_bytes()))
 }
 

@@ -8,7 +8,8 @@
 //! use regard_core::time::Timestamp;
 //! use std::collections::VecDeque;
 //!
-//! let start = Start { instance: 1, program: "example".into(), cursors: Vec::new(), exceptions: Vec::new(), seed: 7 };
+//! let freshness_bound = std::time::Duration::from_mins(15);
+//! let start = Start { program: "example".into(), scopes: Vec::new(), freshness_bound, seed: 7 };
 //! let mut session = Session::new(start, Timestamp(0));
 //! let mut events = VecDeque::from([Event::GoOnline]);
 //! let mut connects = 0;

@@ -71,9 +71,23 @@ pub const BATCH_BYTES_TARGET: usize = 256 << 10;
 pub const BATCH_CHANGES_TARGET: usize = 1_000;
 /// Pushes on the way that are not yet acknowledged: hides the round trip behind the relay's commit.
 pub const PUSHES_IN_FLIGHT_MAX: usize = 4;
+/// Documents that one frame asks for in whole: 16 KB of ids, and an answer that a relay can gather in one go.
+pub const FETCH_DOCUMENTS_MAX: usize = 1_000;
+/// Lists of all documents that a relay makes at the same time: each reads the whole index of a log.
+pub const INVENTORIES_AT_ONCE_MAX: usize = 2;
+/// How often in a row a relay may call a cursor void before the device waits: each time costs a list of all documents.
+pub const VOID_CURSORS_MAX: u32 = 3;
+/// How often a refused save is made again under a new actor: a second time where two copies of a store meet, and one more.
+pub const REDONE_MAX: u8 = 3;
+/// How long a push may stay unanswered before the connection counts as broken: many commits of a busy relay.
+pub const PUSH_PATIENCE: Duration = Duration::from_mins(1);
 
 // The relay.
 
+/// Actors of one document in the relay's index: everybody who ever wrote it, each store and each copy anew.
+pub const DOCUMENT_ACTORS_MAX: usize = 4096;
+/// Concurrent heads of one document: as many as one change can join.
+pub const DOCUMENT_HEADS_MAX: usize = CHANGE_DEPS_MAX;
 /// Pushes waiting for the relay's writer, of all connections. Beyond, connections wait, and TCP holds their senders.
 pub const COMMIT_QUEUE_MAX: usize = 256;
 /// Pushes that one commit of the relay takes in: bounds the time that the first of them waits.
@@ -111,5 +125,9 @@ pub const CHANGES_UNFOLDED_MAX: usize = 32;
 pub const BACKOFF_FIRST: Duration = Duration::from_millis(250);
 /// Longest wait before connecting again: a relay that comes back is found within half a minute.
 pub const BACKOFF_MAX: Duration = Duration::from_secs(30);
+/// How old what is shown may be while the relay can be reached by whatever way, where nobody set another bound.
+pub const FRESHNESS_BOUND: Duration = Duration::from_mins(15);
+/// The shortest such bound: each poll is a request to the relay.
+pub const FRESHNESS_BOUND_MIN: Duration = Duration::from_secs(1);
 /// Reports kept of how far another device was at which time.
 pub const RECEIPTS_PER_DEVICE_MAX: usize = 1_000;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::convert::Infallible;
 
 use proptest::prelude::*;
-use regard_core::error::Cause;
+use regard_core::error::{Cause, Refusal};
 use regard_core::gate::{self, Header};
 use regard_core::id::{Actor, ChangeHash, DeviceId, DocumentId, UnitId};
 use regard_core::limits::{INDEX_RECENT_HASHES_MAX, UNIT_CHANGES_MAX};
@@ -43,7 +43,7 @@ impl Stored {
         let mut admission = Admission::new(self.head);
         let mut outcomes = Vec::new();
         for unit in units {
-            let Ok(outcome) = admission.admit(unit, self);
+            let Ok(outcome) = admission.admit(unit, &|_| Ok(()), self);
             outcomes.push(outcome.map_err(|refusal| refusal.cause));
         }
         self.head = admission.head();
@@ -238,4 +238,25 @@ proptest! {
         }
         prop_assert_eq!(stored.head, log.len() as u64);
     }
+}
+
+/// What a device may not bring is refused only where it is new: what the log has already, anybody may name.
+#[test]
+fn a_change_that_may_not_be_brought_is_refused_unless_it_is_there() {
+    let (_, headers) = history(2);
+    let mut stored = Stored::default();
+    stored.commit(&one_by_one(&headers[..2]));
+    let not_by_one = |header: &Header| match header.actor.device() {
+        Some(device) if device == DeviceId::from_bytes([1; 16]) => {
+            Err(Refusal::new(Cause::ForeignActor, "it brings its own"))
+        }
+        _ => Ok(()),
+    };
+    let mut admission = Admission::new(stored.head);
+    let Ok(known) = admission.admit(&[(DOCUMENT, &headers[1])], &not_by_one, &mut stored);
+    assert_eq!(known, Ok(vec![Placed::Duplicate(2)]));
+    let unit = [(OTHER, &headers[0]), (DOCUMENT, &headers[2])];
+    let Ok(refused) = admission.admit(&unit, &not_by_one, &mut stored);
+    assert_eq!(refused.map_err(|refusal| refusal.cause), Err(Cause::ForeignActor));
+    assert_eq!(admission.head(), stored.head, "it took no place");
 }

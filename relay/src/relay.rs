@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use regard_core::error::Cause;
 use regard_core::id::WorkspaceId;
-use regard_core::limits::{CONNECTIONS_MAX, KEEPALIVE, PEER_PATIENCE, SHUTDOWN_PATIENCE};
+use regard_core::limits::{CONNECTIONS_MAX, INVENTORIES_AT_ONCE_MAX, KEEPALIVE, PEER_PATIENCE, SHUTDOWN_PATIENCE};
 use regard_core::wire::access::Secret;
+
+use tokio::sync::Semaphore;
 
 use crate::error::RelayError;
 use crate::server::Rooms;
@@ -53,6 +55,8 @@ pub(crate) struct Inner {
     pub(crate) access: AccessStore,
     pub(crate) logs: LogStore,
     pub(crate) rooms: Rooms,
+    /// Bounds the lists of all documents that are made at the same time.
+    pub(crate) inventories: Arc<Semaphore>,
 }
 
 impl Relay {
@@ -73,7 +77,8 @@ impl Relay {
         let access = AccessStore::open(&data.join("access.redb"))?;
         let logs = LogStore::open(&data.join("log.redb"))?;
         let rooms = Rooms::default();
-        Ok(Self { inner: Arc::new(Inner { data: data.into(), settings, access, logs, rooms }) })
+        let inventories = Arc::new(Semaphore::new(INVENTORIES_AT_ONCE_MAX));
+        Ok(Self { inner: Arc::new(Inner { data: data.into(), settings, access, logs, rooms, inventories }) })
     }
 
     /// Makes a workspace and answers the secret of the invitation that founds it: whoever uses it is the first member, an

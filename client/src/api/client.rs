@@ -9,6 +9,7 @@ use axum::http::{Method, Request, Response};
 use futures_util::StreamExt;
 use http_body_util::{BodyExt, Limited};
 use hyper_util::rt::TokioIo;
+use regard_core::limits::FRESHNESS_BOUND;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::task::JoinHandle;
@@ -39,18 +40,28 @@ enum Way {
 }
 
 impl Client {
-    /// Reaches the process that owns the store in `folder`, or opens the store here.
+    /// Reaches the process that owns the store in `folder`, or opens the store here, with the usual
+    /// [`regard_core::limits::FRESHNESS_BOUND`].
+    ///
+    /// # Errors
+    /// As [`Client::open_with`].
+    pub async fn open(folder: &Path) -> Result<Self, Problem> {
+        Self::open_with(folder, FRESHNESS_BOUND).await
+    }
+
+    /// Reaches the process that owns the store in `folder`, or opens the store here and keeps what it shows no older than
+    /// `freshness_bound`.
     ///
     /// # Errors
     /// [`Problem`] where there is no store, or it cannot be opened.
-    pub async fn open(folder: &Path) -> Result<Self, Problem> {
+    pub async fn open_with(folder: &Path, freshness_bound: Duration) -> Result<Self, Problem> {
         let started = Instant::now();
         loop {
             if let Some(_stream) = unix::connect(folder).await.map_err(|error| no_socket(folder, &error))? {
                 return Ok(Self { way: Way::Socket(folder.to_owned()) });
             }
             match Store::open(folder) {
-                Ok(store) => return Self::over(Arc::new(store)),
+                Ok(store) => return Self::over(Arc::new(store), freshness_bound),
                 Err(StoreError::InUse { .. }) if started.elapsed() < IN_USE_PATIENCE => {
                     tokio::time::sleep(IN_USE_PAUSE).await;
                 }
@@ -63,8 +74,8 @@ impl Client {
     ///
     /// # Errors
     /// Where the store cannot be read.
-    pub fn over(store: Arc<Store>) -> Result<Self, Problem> {
-        let (engine_handle, engine) = Engine::start(Arc::clone(&store))?;
+    pub fn over(store: Arc<Store>, freshness_bound: Duration) -> Result<Self, Problem> {
+        let (engine_handle, engine) = Engine::start(Arc::clone(&store), freshness_bound)?;
         let workspace = Workspace { store, engine: engine_handle };
         let router = router(workspace.clone());
         Ok(Self { way: Way::Here { router, workspace, engine, serving: None } })

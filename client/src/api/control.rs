@@ -12,7 +12,7 @@ use crate::relay_http;
 pub(super) async fn status(State(workspace): State<Workspace>) -> Result<Json<StatusView>, Failure> {
     let engine = workspace.engine.status();
     let view = workspace.in_store(move |store| {
-        let identity = store.identity().clone();
+        let identity = store.identity();
         let settings = store.settings()?;
         let (names, peers) = (Names::read(store)?, store.peers()?);
         let others = names.devices().into_iter().filter(|device| *device != identity.device);
@@ -22,13 +22,14 @@ pub(super) async fn status(State(workspace): State<Workspace>) -> Result<Json<St
             DeviceView { device, name: names.device(device), online, since }
         });
         let directory = store.directory()?;
-        let workspace_name = if directory.workspace.is_empty() { identity.workspace_name } else { directory.workspace };
+        let workspace_name =
+            if directory.workspace.is_empty() { identity.workspace_name.clone() } else { directory.workspace };
         Ok(StatusView {
             workspace: identity.workspace,
             workspace_name,
-            member: identity.member_name,
+            member: identity.member_name.clone(),
             device: identity.device,
-            device_name: identity.device_name,
+            device_name: identity.device_name.clone(),
             relay_embedded: settings.relay.as_ref().is_some_and(|relay| relay.embedded),
             relay: settings.relay.map(|relay| relay.address),
             link: engine.link,

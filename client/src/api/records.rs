@@ -44,7 +44,7 @@ pub(super) async fn add(
     }
     let id = identity::by_hand(&mut SystemEntropy);
     let mut edits = read_assignments(&workspace, kind, &assignments).await?;
-    edits.extend(tracking::evidence(workspace.store.identity(), now(), "by-hand", None));
+    edits.extend(tracking::evidence(&workspace.store.identity(), now(), "by-hand", None));
     // Notes are an edit like others here: only imported notes are seeded.
     let work = Work::Create { id, kind, notes: String::new(), edits };
     save(&workspace, work).await

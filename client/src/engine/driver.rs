@@ -3,17 +3,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use regard_core::error::{Cause, Refusal};
-use regard_core::id::UnitId;
-use regard_core::sync::{Effect, Event, Session, Start};
+use regard_core::sync::{Effect, Event, ScopeStart, Session, Start};
 use regard_core::time::Timestamp;
 use regard_core::wire::{ClientFrame, Scope};
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::task::JoinHandle;
 
+use super::asking::{self, Asking};
 use super::socket::{Incoming, Socket};
+use super::storing::in_store;
 use super::{EngineStatus, Notice};
-use crate::names::Names;
-use crate::store::{PeerState, Store, StoreError};
+use crate::store::{Store, StoreError};
 use crate::system::{SteadyClock, SystemEntropy, now};
 
 /// Performs what the session says.
@@ -22,6 +22,7 @@ pub(super) struct Driver {
     session: Session,
     commands: mpsc::Receiver<Event>,
     connection: Connection,
+    asking: Asking,
     clock: SteadyClock,
     wake: Option<Timestamp>,
     heard_at: Option<Timestamp>,
@@ -31,7 +32,7 @@ pub(super) struct Driver {
 
 enum Connection {
     None,
-    Opening(JoinHandle<Result<Socket, Refusal>>),
+    Opening(JoinHandle<Result<(Socket, u64), Refusal>>),
     Open(Box<Socket>),
 }
 
@@ -40,25 +41,37 @@ impl Driver {
         store: Arc<Store>,
         commands: mpsc::Receiver<Event>,
         notices: broadcast::Sender<Notice>,
+        freshness_bound: Duration,
     ) -> Result<(Self, watch::Receiver<EngineStatus>), StoreError> {
-        let cursors = Scope::ALL.into_iter().map(|scope| Ok((scope, store.cursor(scope)?)));
-        let exceptions = Scope::ALL.into_iter().map(|scope| Ok((scope, store.exceptions(scope)?)));
+        let scopes = Scope::ALL.into_iter().map(|scope| {
+            // What a crash kept from being made again.
+            store.redo(scope, now(), &mut SystemEntropy)?;
+            let (cursor, witness, exceptions) = (store.cursor(scope)?, store.witness(scope)?, store.exceptions(scope)?);
+            Ok(ScopeStart { scope, cursor, witness, exceptions })
+        });
         let start = Start {
-            instance: store.identity().instance,
             program: concat!("regard ", env!("CARGO_PKG_VERSION")).to_owned(),
-            cursors: cursors.collect::<Result<_, StoreError>>()?,
-            exceptions: exceptions.collect::<Result<_, StoreError>>()?,
+            scopes: scopes.collect::<Result<_, StoreError>>()?,
+            freshness_bound,
             seed: u64::from_be_bytes(random()),
         };
         let clock = SteadyClock::start();
         let session = Session::new(start, clock.now());
         let first = EngineStatus { link: session.link().clone(), settled: false, heard_at: None };
         let (status, receiver) = watch::channel(first);
-        let connection = Connection::None;
-        Ok((
-            Self { store, session, commands, connection, clock, wake: None, heard_at: None, status, notices },
-            receiver,
-        ))
+        let driver = Self {
+            store,
+            session,
+            commands,
+            connection: Connection::None,
+            asking: Asking::default(),
+            clock,
+            wake: None,
+            heard_at: None,
+            status,
+            notices,
+        };
+        Ok((driver, receiver))
     }
 
     pub(super) async fn run(mut self) {
@@ -92,6 +105,7 @@ impl Driver {
                 self.wake = None;
                 Some(Event::Timer)
             }
+            event = self.asking.next() => Some(event),
             event = self.connection.next() => {
                 if !matches!(event, Event::Closed { .. }) {
                     self.heard_at = Some(now());
@@ -126,6 +140,8 @@ impl Driver {
                 self.wake = Some(at);
                 None
             }
+            Effect::Poll { wishes } => self.ask(|store| asking::poll(store, wishes)),
+            Effect::Renew => self.ask(asking::renew),
             Effect::Announce(link) => {
                 tracing::info!(?link, "the connection changed");
                 self.announce(Notice::Link { link });
@@ -135,7 +151,9 @@ impl Driver {
             | Effect::Settle { .. }
             | Effect::Apply { .. }
             | Effect::Advance { .. }
-            | Effect::Restart { .. }
+            | Effect::Compare { .. }
+            | Effect::ApplyExcerpt { .. }
+            | Effect::Refill { .. }
             | Effect::Directory(_)
             | Effect::Peers(_) => self.store_effect(effect).await,
         }
@@ -150,8 +168,20 @@ impl Driver {
             let detail = "no relay is set for this workspace";
             return Some(Event::Closed { reason: Refusal::new(Cause::Unknown, detail) });
         };
-        let workspace = self.store.identity().workspace;
-        self.connection = Connection::Opening(tokio::spawn(Socket::open(access, workspace)));
+        let store = Arc::clone(&self.store);
+        self.connection = Connection::Opening(tokio::spawn(async move {
+            let workspace = store.identity().workspace;
+            let instance = tokio::task::spawn_blocking(move || store.next_instance()).await;
+            let instance =
+                instance.map_err(|error| error.to_string()).and_then(|i| i.map_err(|error| error.to_string()));
+            let instance = instance.map_err(|detail| Refusal::new(Cause::Unavailable, detail))?;
+            Ok((Socket::open(access, workspace).await?, instance))
+        }));
+        None
+    }
+
+    fn ask<F: Future<Output = Event> + Send + 'static>(&mut self, ask: impl FnOnce(Arc<Store>) -> F) -> Option<Event> {
+        self.asking.begin(tokio::spawn(ask(Arc::clone(&self.store))));
         None
     }
 
@@ -199,9 +229,9 @@ impl Connection {
                 let opened =
                     task.await.unwrap_or_else(|error| Err(Refusal::new(Cause::Unavailable, error.to_string())));
                 match opened {
-                    Ok(socket) => {
+                    Ok((socket, instance)) => {
                         *self = Self::Open(Box::new(socket));
-                        Event::Connected
+                        Event::Connected { instance }
                     }
                     Err(reason) => {
                         *self = Self::None;
@@ -221,53 +251,7 @@ impl Connection {
     }
 }
 
-type InStore = (Option<Event>, Vec<Notice>);
-
-fn in_store(store: &Store, effect: Effect) -> Result<InStore, StoreError> {
-    Ok(match effect {
-        Effect::ReadOutbox { scope, after } => {
-            (Some(Event::Outbox { scope, units: store.read_outbox(scope, after)? }), Vec::new())
-        }
-        Effect::Settle { scope, epoch, outcomes } => {
-            let settled = store.settle(scope, epoch, &outcomes)?.into_iter();
-            let notice = |(save, refused)| match refused {
-                None => Notice::Visible { save },
-                Some(reason) => Notice::Refused { save, reason },
-            };
-            (None, settled.map(notice).collect())
-        }
-        Effect::Apply { scope, epoch, packed } => {
-            let arrived = store.apply(scope, epoch, &packed, now())?;
-            let set_aside = arrived.except.len();
-            let notice = Notice::Arrived { records: arrived.records, set_aside };
-            (Some(Event::Applied { scope, cursor: arrived.cursor, except: arrived.except }), vec![notice])
-        }
-        Effect::Advance { scope, cursor } => {
-            store.advance(scope, cursor)?;
-            (Some(Event::Applied { scope, cursor, except: Vec::new() }), Vec::new())
-        }
-        Effect::Restart { scope } => {
-            store.restart(scope, now(), &mut || UnitId::random(&mut SystemEntropy))?;
-            (None, Vec::new())
-        }
-        Effect::Directory(directory) => {
-            store.keep_directory(&directory)?;
-            (None, Vec::new())
-        }
-        Effect::Peers(peers) => {
-            let names = Names::read(store)?;
-            let notice = |peer: PeerState| Notice::Peer {
-                device: peer.device,
-                name: names.device(peer.device),
-                online: peer.online,
-            };
-            (None, store.keep_peers(&peers)?.into_iter().map(notice).collect())
-        }
-        Effect::Connect | Effect::Close | Effect::Send(_) | Effect::Wake(_) | Effect::Announce(_) => (None, Vec::new()),
-    })
-}
-
-fn store_failed(error: &StoreError) -> Event {
+pub(super) fn store_failed(error: &StoreError) -> Event {
     tracing::error!(%error, "the store failed");
     let detail = match error {
         StoreError::Refused(refusal) => refusal.to_string(),

@@ -2,13 +2,16 @@
 //!
 //! All decisions are those of [`regard_core::sync::Session`]; here are its socket, its clock and its hands.
 
+mod asking;
 mod driver;
 mod notice;
 mod socket;
+mod storing;
 
 pub use notice::Notice;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use regard_core::error::{Cause, Refusal};
 use regard_core::sync::{Event, Link};
@@ -45,14 +48,15 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Starts an engine that is offline until it is told otherwise.
+    /// Starts an engine that is offline until it is told otherwise. What is shown is never older than `freshness_bound`
+    /// while the relay can be reached by whatever way.
     ///
     /// # Errors
     /// Where the store cannot be read.
-    pub fn start(store: Arc<Store>) -> Result<(Self, JoinHandle<()>), StoreError> {
+    pub fn start(store: Arc<Store>, freshness_bound: Duration) -> Result<(Self, JoinHandle<()>), StoreError> {
         let (commands, inbox) = mpsc::channel(COMMANDS_MAX);
         let (notices, _) = broadcast::channel(NOTICES_MAX);
-        let (driver, status) = Driver::new(store, inbox, notices.clone())?;
+        let (driver, status) = Driver::new(store, inbox, notices.clone(), freshness_bound)?;
         let task = tokio::spawn(driver.run());
         Ok((Self { commands, status, notices }, task))
     }

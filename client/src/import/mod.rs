@@ -120,7 +120,7 @@ impl Run<'_> {
         let (at, id) = (now(), imported.identity.document_id(imported.kind, &identity.namespace()));
         let file = Path::new(name).file_name().map(|file| file.to_string_lossy().into_owned());
         let mut edits = imported.edits;
-        edits.extend(tracking::evidence(identity, at, "import", file.as_deref()));
+        edits.extend(tracking::evidence(&identity, at, "import", file.as_deref()));
         Save { at, works: vec![Work::Create { id, kind: imported.kind, notes: imported.notes, edits }] }
     }
 

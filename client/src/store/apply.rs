@@ -2,9 +2,8 @@ use regard_core::error::{Cause, Refusal};
 use regard_core::gate::{self, Checked, Verdict};
 use regard_core::id::{ChangeHash, DeviceId, DocumentId, EpochId};
 use regard_core::limits::QUARANTINE_MAX;
-use regard_core::record::StoredChange;
 use regard_core::time::Timestamp;
-use regard_core::wire::{Cursor, Scope, Segment, Unit};
+use regard_core::wire::{Cursor, Excerpt, Excerpted, Scope, Segment, Unit};
 
 use redb::{ReadableTable, ReadableTableMetadata};
 
@@ -13,7 +12,7 @@ use super::documents::Workbench;
 use super::error::{During, StoreError};
 use super::tables::{CURSORS, QUARANTINE, QuarantineRow, Row, SaveRow, VisibleRow};
 use super::transaction::{Writer, next_number};
-use super::visibility::note_save;
+use super::visibility::{generation, note_save, refresh_visible};
 
 /// What a segment brought, durable.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,30 +39,49 @@ impl Store {
             let cursor: Option<Cursor> = CURSORS.get(&writer.cursors, scope.number())?;
             let cursor = cursor.filter(|cursor| cursor.epoch == epoch).unwrap_or(start);
             let end = continue_log(&segment, &checked, cursor)?;
-            let mut arrival = Arrival {
-                store: self,
-                scope,
-                epoch,
-                carrier: segment.carrier,
-                now,
-                except: Vec::new(),
-                records: Vec::new(),
-            };
+            let generation = generation(writer, scope)?;
+            let mut arrival = Arrival::new(self, scope, Log { epoch, generation }, now);
             let mut checked = checked.into_iter();
             for logged in segment.logged() {
                 let changes: Vec<Checked> = checked.by_ref().take(logged.unit.changes.len()).collect();
-                let last_seq = logged.first_seq + logged.unit.changes.len() as u64 - 1;
-                if last_seq > cursor.seq {
-                    let first_seq = logged.first_seq;
-                    let visible = VisibleRow { epoch, seq: last_seq, at: segment.visible_at, first_seq };
-                    arrival.unit(writer, bench, logged.unit, &changes, visible)?;
+                let seqs: Vec<u64> = (logged.first_seq..).take(logged.unit.changes.len()).collect();
+                if seqs.last().is_some_and(|last| *last > cursor.seq) {
+                    let brought = Brought { carrier: segment.carrier, visible_at: segment.visible_at, seqs: &seqs };
+                    arrival.unit(writer, bench, logged.unit, &changes, &brought)?;
                 }
             }
             CURSORS.put(&mut writer.cursors, scope.number(), &end)?;
-            let Arrival { except, mut records, .. } = arrival;
-            records.sort_unstable();
-            records.dedup();
+            let (except, records) = arrival.finish();
             Ok(Arrived { cursor: end, except, records })
+        })
+    }
+
+    /// Applies changes of some documents from anywhere in the log, and leaves the cursor where it is. What they bring counts
+    /// for the comparison that is under way.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] where it is no excerpt; else as the disk has it.
+    pub fn apply_excerpt(
+        &self,
+        scope: Scope,
+        epoch: EpochId,
+        packed: &[u8],
+        now: Timestamp,
+    ) -> Result<Vec<DocumentId>, StoreError> {
+        let excerpt = Excerpt::unpack(packed)?;
+        let check_unit = |unit: &Excerpted| {
+            let changes = unit.unit.changes.iter().map(|change| gate::check(&change.bytes));
+            changes.collect::<Result<Vec<Checked>, Refusal>>()
+        };
+        let checked = excerpt.units.iter().map(check_unit).collect::<Result<Vec<_>, Refusal>>()?;
+        self.write_documents(|writer, bench| {
+            let generation = generation(writer, scope)? + 1;
+            let mut arrival = Arrival::new(self, scope, Log { epoch, generation }, now);
+            for (Excerpted { carrier, visible_at, seqs, unit }, changes) in excerpt.units.iter().zip(&checked) {
+                let brought = Brought { carrier: *carrier, visible_at: *visible_at, seqs };
+                arrival.unit(writer, bench, unit, changes, &brought)?;
+            }
+            Ok(arrival.finish().1)
         })
     }
 }
@@ -102,74 +120,109 @@ fn does_not_continue(how: &str, segment: &Segment, cursor: Cursor) -> Refusal {
     Refusal::new(Cause::OutOfOrder, detail)
 }
 
+/// The log that changes come from.
+#[derive(Clone, Copy)]
+struct Log {
+    epoch: EpochId,
+    generation: u64,
+}
+
+/// How a unit came into the log.
+struct Brought<'a> {
+    carrier: DeviceId,
+    visible_at: Timestamp,
+    /// The places of its changes.
+    seqs: &'a [u64],
+}
+
 struct Arrival<'a> {
     store: &'a Store,
     scope: Scope,
-    epoch: EpochId,
-    carrier: DeviceId,
+    log: Log,
     now: Timestamp,
     except: Vec<u64>,
     records: Vec<DocumentId>,
 }
 
-impl Arrival<'_> {
+/// What became of the changes of one document.
+struct Taken {
+    row: Row,
+    has_new: bool,
+    /// Those that the document has now.
+    kept: Vec<ChangeHash>,
+}
+
+impl<'a> Arrival<'a> {
+    fn new(store: &'a Store, scope: Scope, log: Log, now: Timestamp) -> Self {
+        Self { store, scope, log, now, except: Vec::new(), records: Vec::new() }
+    }
+
+    /// Places that were set aside, and records that changed.
+    fn finish(mut self) -> (Vec<u64>, Vec<DocumentId>) {
+        self.records.sort_unstable();
+        self.records.dedup();
+        (self.except, self.records)
+    }
+
     fn unit(
         &mut self,
         writer: &mut Writer<'_>,
         bench: &mut Workbench,
         unit: &Unit,
         changes: &[Checked],
-        visible: VisibleRow,
+        brought: &Brought<'_>,
     ) -> Result<(), StoreError> {
-        let first_seq = visible.seq + 1 - changes.len() as u64;
-        let mut rows: Vec<Row> = Vec::new();
+        let mut taken: Vec<Taken> = Vec::new();
         let mut at = 0;
         // Changes of one document stand together: they are applied in one go.
         for run in unit.changes.chunk_by(|a, b| a.document == b.document) {
-            let (document, run_changes) = (run[0].document, &changes[at..at + run.len()]);
-            let seq = first_seq + at as u64;
+            let range = at..at + run.len();
             at += run.len();
-            if let Some(row) = self.run(writer, bench, document, run_changes, seq)? {
-                rows.push(row);
-                self.records.push(document);
-            }
+            let part = Brought { seqs: &brought.seqs[range.clone()], ..*brought };
+            taken.extend(self.run(writer, bench, (unit, run[0].document), &changes[range], &part)?);
         }
-        if rows.is_empty() {
-            return Ok(());
+        let Some(first) = taken.first().map(|taken| taken.row) else { return Ok(()) };
+        let [first_seq, seq] = [brought.seqs.iter().min(), brought.seqs.iter().max()].map(|seq| *seq.unwrap_or(&0));
+        let Log { epoch, generation } = self.log;
+        let visible = VisibleRow { epoch, seq, at: brought.visible_at, first_seq, generation };
+        if !taken.iter().any(|taken| taken.has_new) {
+            return refresh_visible(writer, first, unit.id, brought.carrier, visible);
         }
+        let mut rows: Vec<Row> = taken.iter().map(|taken| taken.row).collect();
         rows.sort_unstable();
         rows.dedup();
+        let of_document = |taken: Taken| taken.kept.into_iter().map(move |hash| (taken.row, hash));
         let save = SaveRow {
             unit: unit.id,
             scope: self.scope,
             author: unit.author,
-            carrier: Some(self.carrier),
+            carrier: Some(brought.carrier),
             saved_at: unit.saved_at,
             rows,
             visible: Some(visible),
             applied_at: self.now,
+            changes: taken.into_iter().flat_map(of_document).collect(),
         };
         note_save(writer, &save).map(drop)
     }
 
-    /// Answers the document's row where anything of it is new here.
+    /// Nothing where none of it was taken.
     fn run(
         &mut self,
         writer: &mut Writer<'_>,
         bench: &mut Workbench,
-        id: DocumentId,
+        (unit, id): (&Unit, DocumentId),
         changes: &[Checked],
-        first_seq: u64,
-    ) -> Result<Option<Row>, StoreError> {
+        brought: &Brought<'_>,
+    ) -> Result<Option<Taken>, StoreError> {
         let here = bench.open(self.store, writer, id)?.map(|open| open.meta.scope);
         if here.is_some_and(|scope| scope != self.scope) {
             // A document belongs to one scope for ever.
             let refusal = Refusal::new(Cause::NotAllowed, format!("the record does not belong to “{}”", self.scope));
-            self.set_all_aside(writer, id, changes, first_seq, &refusal)?;
+            self.set_all_aside(writer, (unit, id), changes, brought, &refusal)?;
             return Ok(None);
         }
-        let is_here = here.is_some();
-        let (open, verdicts) = if is_here {
+        let (open, verdicts) = if here.is_some() {
             let open = bench.open(self.store, writer, id)?.ok_or(StoreError::NoRecord(id))?;
             let verdicts = gate::apply(&mut open.document, changes);
             (open, verdicts)
@@ -181,54 +234,70 @@ impl Arrival<'_> {
                     (bench.begin(writer, id, self.scope, document)?, verdicts)
                 }
                 Err(refusal) => {
-                    self.set_all_aside(writer, id, changes, first_seq, &refusal)?;
+                    self.set_all_aside(writer, (unit, id), changes, brought, &refusal)?;
                     return Ok(None);
                 }
             }
         };
-        let (row, mut has_new, mut refused) = (open.row, false, Vec::new());
-        for ((change, verdict), seq) in changes.iter().zip(verdicts).zip(first_seq..) {
+        let mut taken = Taken { row: open.row, has_new: false, kept: Vec::new() };
+        let mut refused = Vec::new();
+        for ((change, verdict), seq) in changes.iter().zip(verdicts).zip(brought.seqs) {
             match verdict {
-                Ok(Verdict::Duplicate) => {}
-                Ok(Verdict::New) => {
-                    has_new = true;
-                    if regard_core::record::genesis::kind_of(change.header.hash).is_none() {
-                        open.append(writer, &StoredChange { hash: change.header.hash, bytes: change.bytes.clone() })?;
+                Ok(verdict) => {
+                    taken.kept.push(change.header.hash);
+                    if verdict == Verdict::New {
+                        taken.has_new = true;
+                        open.keep(writer, change)?;
                     }
                 }
-                Err(refusal) => refused.push((change, seq, refusal)),
+                Err(refusal) => refused.push((change, *seq, refusal)),
             }
         }
         for (change, seq, refusal) in refused {
-            self.set_aside(writer, id, change, seq, refusal)?;
+            self.set_aside(writer, (unit, id), change, (seq, brought), refusal)?;
         }
-        Ok(has_new.then_some(row))
+        if taken.has_new {
+            self.records.push(id);
+        }
+        Ok((!taken.kept.is_empty()).then_some(taken))
     }
 
     fn set_all_aside(
         &mut self,
         writer: &mut Writer<'_>,
-        document: DocumentId,
+        of: (&Unit, DocumentId),
         changes: &[Checked],
-        first_seq: u64,
+        brought: &Brought<'_>,
         refusal: &Refusal,
     ) -> Result<(), StoreError> {
-        let mut places = changes.iter().zip(first_seq..);
-        places.try_for_each(|(change, seq)| self.set_aside(writer, document, change, seq, refusal.clone()))
+        let mut places = changes.iter().zip(brought.seqs);
+        places.try_for_each(|(change, seq)| self.set_aside(writer, of, change, (*seq, brought), refusal.clone()))
     }
 
     fn set_aside(
         &mut self,
         writer: &mut Writer<'_>,
-        document: DocumentId,
+        (unit, document): (&Unit, DocumentId),
         change: &Checked,
-        seq: u64,
+        (seq, brought): (u64, &Brought<'_>),
         reason: Refusal,
     ) -> Result<(), StoreError> {
         tracing::warn!(%document, seq, %reason, "a change was set aside");
-        let (bytes, carrier, at) = (change.bytes.clone(), self.carrier, self.now);
+        let row = QuarantineRow {
+            document,
+            bytes: change.bytes.clone(),
+            reason,
+            carrier: brought.carrier,
+            seq,
+            at: self.now,
+            epoch: self.log.epoch,
+            scope: self.scope,
+            unit: unit.id,
+            author: unit.author,
+            saved_at: unit.saved_at,
+            visible_at: brought.visible_at,
+        };
         let number = next_number(&writer.quarantine)?;
-        let row = QuarantineRow { document, bytes, reason, carrier, seq, at, epoch: self.epoch, scope: self.scope };
         QUARANTINE.put(&mut writer.quarantine, number, &row)?;
         if writer.quarantine.len().during("count rows")? > QUARANTINE_MAX as u64 {
             let oldest = writer.quarantine.first().during("read a row")?.map(|(key, _)| key.value());

@@ -2,11 +2,11 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use redb::ReadableTable;
-use regard_core::gate;
+use regard_core::gate::{self, Checked};
 use regard_core::id::DocumentId;
 use regard_core::limits::CHANGES_UNFOLDED_MAX;
-use regard_core::record::{Document, Kind, Projection, StoredChange};
-use regard_core::wire::Scope;
+use regard_core::record::{Document, Kind, Projection, StoredChange, genesis};
+use regard_core::wire::{Fingerprint, Scope};
 
 use super::Store;
 use super::error::{During, StoreError};
@@ -114,7 +114,8 @@ impl Workbench {
     ) -> Result<&mut Open, StoreError> {
         let row = Row(next_number(&writer.documents)?);
         let kind = document.kind();
-        let meta = DocumentRow { id, kind, scope, has_snapshot: false, next_change: 0, unfolded: 0 };
+        let heads = Fingerprint::of(&[genesis::hash(kind)]);
+        let meta = DocumentRow { id, kind, scope, has_snapshot: false, next_change: 0, unfolded: 0, heads, changes: 1 };
         // The row is written now, so that the next one gets another number.
         DOCUMENTS.put(&mut writer.documents, row.0, &meta)?;
         writer.ids.insert(id.as_bytes(), row.0).during("write a row")?;
@@ -127,6 +128,7 @@ impl Workbench {
     pub(super) fn finish(mut self, writer: &mut Writer<'_>) -> Result<Vec<(Row, Document)>, StoreError> {
         for open in self.open.values_mut().filter(|open| open.changed) {
             open.fold_when_due(writer)?;
+            open.meta.heads = Fingerprint::of(&open.document.heads());
             DOCUMENTS.put(&mut writer.documents, open.row.0, &open.meta)?;
             write_projection(writer, open.row, &open.document)?;
         }
@@ -141,14 +143,36 @@ impl Open {
         writer.changes.insert((self.row.0, number), change.bytes.as_slice()).during("write a row")?;
         self.meta.next_change += 1;
         self.meta.unfolded += 1;
+        self.meta.changes += 1;
         self.changed = true;
         Ok(ChangeRef { row: self.row, number, hash: change.hash })
+    }
+
+    /// Stores a foreign change that the document already holds; the first change of a kind is stored nowhere.
+    pub(super) fn keep(&mut self, writer: &mut Writer<'_>, change: &Checked) -> Result<(), StoreError> {
+        let hash = change.header.hash;
+        if genesis::kind_of(hash).is_some() {
+            return Ok(());
+        }
+        self.append(writer, &StoredChange { hash, bytes: change.bytes.clone() }).map(drop)
     }
 
     fn fold_when_due(&mut self, writer: &mut Writer<'_>) -> Result<(), StoreError> {
         if (self.meta.unfolded as usize) < CHANGES_UNFOLDED_MAX {
             return Ok(());
         }
+        self.fold(writer)
+    }
+
+    /// Puts another history in place of this one.
+    pub(super) fn replace(&mut self, writer: &mut Writer<'_>, document: Document) -> Result<(), StoreError> {
+        self.meta.changes = u32::try_from(document.changes_since(&[]).len()).unwrap_or(u32::MAX);
+        self.document = document;
+        self.changed = true;
+        self.fold(writer)
+    }
+
+    fn fold(&mut self, writer: &mut Writer<'_>) -> Result<(), StoreError> {
         writer.snapshots.insert(self.row.0, self.document.save().as_slice()).during("write a row")?;
         let all = (self.row.0, 0)..=(self.row.0, u32::MAX);
         writer.changes.retain_in(all, |_, _| false).during("write a row")?;

@@ -1,7 +1,10 @@
 use minicbor::{Decode, Encode};
 use regard_core::id::{DeviceId, Entropy, MemberId, WorkspaceId, to_hex};
 use regard_core::record::identity::Namespace;
-use regard_core::wire::access::{JoinRequest, Secret};
+use regard_core::wire::access::{CopyRequest, JoinRequest, Secret};
+
+/// What a copied store adds to the name of its device.
+const COPY_SUFFIX: &str = " (copy)";
 
 /// Who this store is: made by `init` or `join` and kept with it.
 #[derive(Clone, PartialEq, Eq, Encode, Decode)]
@@ -30,9 +33,9 @@ pub struct Identity {
     /// The secret half of the device's Ed25519 key pair.
     #[cbor(n(7), with = "minicbor::bytes")]
     signing_key: [u8; 32],
-    /// Counts the copies that were made of this store, as far as it knows.
+    /// The devices that this store was before it turned out to be a copy.
     #[n(8)]
-    pub instance: u64,
+    pub former: Vec<DeviceId>,
 }
 
 impl Identity {
@@ -64,8 +67,34 @@ impl Identity {
             device: DeviceId::random(entropy),
             device_name: device_name.to_owned(),
             signing_key,
-            instance: 1,
+            former: Vec::new(),
         }
+    }
+
+    /// The identity of a further device for a store that turned out to be a copy of this one's.
+    #[must_use]
+    pub fn copied(&self, entropy: &mut dyn Entropy) -> Self {
+        let mut signing_key = [0; 32];
+        entropy.fill(&mut signing_key);
+        let former = self.former.iter().copied().chain([self.device]).collect();
+        let device_name = match self.device_name.strip_suffix(COPY_SUFFIX) {
+            Some(_) => self.device_name.clone(),
+            None => format!("{}{COPY_SUFFIX}", self.device_name),
+        };
+        Self { device: DeviceId::random(entropy), device_name, signing_key, former, ..self.clone() }
+    }
+
+    /// Whether this store is the device, or was.
+    #[must_use]
+    pub fn is_own(&self, device: DeviceId) -> bool {
+        device == self.device || self.former.contains(&device)
+    }
+
+    /// What this device sends to a relay to become a device of its own.
+    #[must_use]
+    pub fn copy_request(&self) -> CopyRequest {
+        let (device, device_name) = (self.device, self.device_name.clone());
+        CopyRequest { device, device_name, public_key: to_hex(&self.public_key()) }
     }
 
     /// The same with the workspace's name.

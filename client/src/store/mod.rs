@@ -4,11 +4,15 @@
 //! are opened on demand; a few stay loaded. One process owns a store.
 
 mod apply;
+mod copy;
 mod documents;
 mod error;
 mod find;
 mod identity;
 mod outbox;
+mod reconcile;
+mod redo;
+mod refill;
 mod rows;
 mod save;
 mod settings;
@@ -28,7 +32,7 @@ pub use visibility::{PeerState, Quarantined, SaveState};
 use std::fs::File;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, RwLock};
 
 use lru::LruCache;
 use redb::{Database, DatabaseError, StorageError};
@@ -47,7 +51,8 @@ const CACHE_BYTES: usize = 32 << 20;
 pub struct Store {
     folder: PathBuf,
     database: Database,
-    identity: Identity,
+    /// Changes only where the store turns out to be a copy of another one.
+    identity: RwLock<Arc<Identity>>,
     /// Held while records are written, until `loaded` shows what became durable: an edit must never begin on a document that
     /// lacks the edit before it, or the same sequence number would be given twice.
     writing: Mutex<()>,
@@ -101,7 +106,7 @@ impl Store {
         Self {
             folder: folder.to_owned(),
             database,
-            identity,
+            identity: RwLock::new(Arc::new(identity)),
             writing: Mutex::new(()),
             loaded: Mutex::new(LruCache::new(capacity)),
         }
@@ -115,8 +120,8 @@ impl Store {
 
     /// Who this store is.
     #[must_use]
-    pub fn identity(&self) -> &Identity {
-        &self.identity
+    pub fn identity(&self) -> Arc<Identity> {
+        Arc::clone(&self.identity.read().unwrap_or_else(std::sync::PoisonError::into_inner))
     }
 }
 

@@ -1,26 +1,26 @@
-use std::collections::HashSet;
-
 use redb::ReadableTable;
 use regard_core::error::Refusal;
-use regard_core::id::{ChangeHash, DocumentId, EpochId, UnitId};
-use regard_core::limits::{BATCH_BYTES_TARGET, BATCH_CHANGES_TARGET, UNIT_BYTES_MAX, UNIT_CHANGES_MAX};
-use regard_core::record::{Document, StoredChange, genesis};
+use regard_core::id::{DocumentId, EpochId, UnitId};
+use regard_core::limits::{BATCH_BYTES_TARGET, BATCH_CHANGES_TARGET};
+use regard_core::record::{Document, genesis};
 use regard_core::sync::Queued;
 use regard_core::time::Timestamp;
-use regard_core::wire::{Scope, Unit, UnitChange, UnitOutcome};
+use regard_core::wire::{Cursor, Scope, Unit, UnitChange, UnitOutcome};
 use serde::{Deserialize, Serialize};
 
 use super::Store;
 use super::documents::{document_row, load};
 use super::error::{During, StoreError};
 use super::tables::{
-    CHANGES, ChangeRef, DOCUMENTS, DocumentRow, OUTBOX, OutboxRow, Row, SETTINGS, SNAPSHOTS, VisibleRow,
+    CHANGES, ChangeRef, DOCUMENTS, DocumentRow, OUTBOX, OutboxRow, Row, SETTINGS, SNAPSHOTS, VisibleRow, WITNESSES,
 };
 use super::transaction::Writer;
-use super::visibility::note_visible;
+use super::visibility::{generation, note_visible};
 
 /// The number of a change that is not stored because it is one of the frozen first changes.
 pub(super) const GENESIS: u32 = u32::MAX;
+/// The number of a change that is looked up in its document.
+pub(super) const LOOKED_UP: u32 = GENESIS - 1;
 
 const NEXT_PLACE_KEY: &str = "next_place";
 
@@ -89,7 +89,7 @@ impl Store {
         })
     }
 
-    /// Takes from the outbox what is visible, and marks what was refused.
+    /// Takes from the outbox what is visible, marks what was refused, and keeps the end of the log that the answer told.
     ///
     /// # Errors
     /// As the disk has it.
@@ -98,8 +98,12 @@ impl Store {
         scope: Scope,
         epoch: EpochId,
         outcomes: &[(u64, UnitOutcome)],
+        head: Cursor,
     ) -> Result<Vec<(UnitId, Option<Refusal>)>, StoreError> {
         self.write_lazily(|writer| {
+            // With what it answers for: the outbox forgets no save whose place could not be asked for later.
+            WITNESSES.put(&mut writer.witnesses, scope.number(), &head)?;
+            let generation = generation(writer, scope)?;
             let mut settled = Vec::new();
             for (place, outcome) in outcomes {
                 let key = (scope.number(), *place);
@@ -110,7 +114,12 @@ impl Store {
                         let first_seq = seqs.iter().copied().min().unwrap_or(0);
                         if let Some(save) = row.save {
                             let carrier = self.identity().device;
-                            note_visible(writer, save, carrier, VisibleRow { epoch, seq, at: *at, first_seq })?;
+                            note_visible(
+                                writer,
+                                save,
+                                carrier,
+                                VisibleRow { epoch, seq, at: *at, first_seq, generation },
+                            )?;
                         }
                         writer.outbox.remove(key).during("remove a row")?;
                         settled.push((row.unit, None));
@@ -168,62 +177,6 @@ impl Store {
             Ok(count)
         })
     }
-
-    /// Forgets the cursor of a scope and puts every held change into its outbox: first what no save that waits has, one
-    /// record a unit or several, then the saves that wait, which may follow it.
-    ///
-    /// # Errors
-    /// As the disk has it.
-    pub fn restart(
-        &self,
-        scope: Scope,
-        now: Timestamp,
-        new_unit: &mut dyn FnMut() -> UnitId,
-    ) -> Result<(), StoreError> {
-        self.write(|writer| {
-            writer.cursors.remove(scope.number()).during("remove a row")?;
-            let waiting = take_waiting(writer, scope)?;
-            let held: HashSet<(Row, ChangeHash)> =
-                changes_of(&waiting).map(|change| (change.row, change.hash)).collect();
-            let rows: Vec<u64> = {
-                let all = writer.documents.iter().during("read rows")?;
-                all.map(|entry| entry.during("read a row").map(|(key, _)| key.value())).collect::<Result<_, _>>()?
-            };
-            for row in rows.into_iter().map(Row) {
-                let meta = document_row(&writer.documents, row)?;
-                if meta.scope == scope {
-                    let document = load(&meta, row, &writer.snapshots, &writer.changes)?;
-                    let mut changes = document.changes_since(&[]);
-                    changes.retain(|change| !held.contains(&(row, change.hash)));
-                    requeue(writer, scope, row, changes, now, new_unit)?;
-                }
-            }
-            waiting.iter().try_for_each(|save| queue(writer, scope, save))
-        })
-    }
-}
-
-/// Takes the saves that wait out of a scope's outbox. What an earlier restart put there is left out: it is held, and found
-/// again in the records.
-fn take_waiting(writer: &mut Writer<'_>, scope: Scope) -> Result<Vec<OutboxRow>, StoreError> {
-    let mut places = Vec::new();
-    let mut waiting = Vec::new();
-    for entry in writer.outbox.range((scope.number(), 0)..=(scope.number(), u64::MAX)).during("read rows")? {
-        let (key, value) = entry.during("read a row")?;
-        let row: OutboxRow = OUTBOX.open(&key.value(), value.value())?;
-        if row.refused.is_none() {
-            places.push(key.value());
-            waiting.extend(row.save.is_some().then_some(row));
-        }
-    }
-    for place in places {
-        writer.outbox.remove(place).during("remove a row")?;
-    }
-    Ok(waiting)
-}
-
-fn changes_of(saves: &[OutboxRow]) -> impl Iterator<Item = &ChangeRef> {
-    saves.iter().flat_map(|save| &save.changes)
 }
 
 /// Finds the bytes of changes, keeping the last document that had to be opened for one: a long history is asked for change
@@ -258,46 +211,4 @@ where
         self.folded = Some((change.row, document));
         found.ok_or_else(|| StoreError::damaged(format!("record {} lacks a change that waits to be sent", meta.id)))
     }
-}
-
-fn requeue(
-    writer: &mut Writer<'_>,
-    scope: Scope,
-    row: Row,
-    changes: Vec<StoredChange>,
-    now: Timestamp,
-    new_unit: &mut dyn FnMut() -> UnitId,
-) -> Result<(), StoreError> {
-    for changes in parts(changes) {
-        // Changes are looked up in the document: the number of none of them is kept.
-        let changes = changes.into_iter().map(|hash| {
-            let number = if genesis::kind_of(hash).is_some() { GENESIS } else { GENESIS - 1 };
-            ChangeRef { row, number, hash }
-        });
-        let changes = changes.collect();
-        queue(
-            writer,
-            scope,
-            &OutboxRow { unit: new_unit(), author: None, saved_at: now, changes, save: None, refused: None },
-        )?;
-    }
-    Ok(())
-}
-
-/// Cuts a long history where a unit would grow beyond its bounds.
-fn parts(changes: Vec<StoredChange>) -> Vec<Vec<ChangeHash>> {
-    let mut parts: Vec<Vec<ChangeHash>> = Vec::new();
-    let mut bytes = 0;
-    for change in changes {
-        bytes += change.bytes.len();
-        let is_full = |part: &Vec<_>| part.len() >= UNIT_CHANGES_MAX || bytes > UNIT_BYTES_MAX;
-        if parts.last().is_none_or(is_full) {
-            parts.push(Vec::new());
-            bytes = change.bytes.len();
-        }
-        if let Some(part) = parts.last_mut() {
-            part.push(change.hash);
-        }
-    }
-    parts
 }

@@ -137,9 +137,20 @@ impl Store {
         rows.sort_unstable();
         rows.dedup();
         let (author, scope) = (Some(self.identity().device), Scope::Records);
-        let save = SaveRow { unit, scope, author, carrier: None, saved_at: at, rows, visible: None, applied_at: at };
+        let noted = changes.iter().map(|change| (change.row, change.hash)).collect();
+        let save = SaveRow {
+            unit,
+            scope,
+            author,
+            carrier: None,
+            saved_at: at,
+            rows,
+            visible: None,
+            applied_at: at,
+            changes: noted,
+        };
         let save = note_save(writer, &save)?;
-        queue(writer, scope, &OutboxRow { unit, author, saved_at: at, changes, save: Some(save), refused: None })
+        queue(writer, scope, &OutboxRow::new(unit, author, at, changes, Some(save)))
     }
 
     /// Makes the changes on copies, so that a save which fails leaves nothing.

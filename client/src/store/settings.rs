@@ -22,9 +22,9 @@ pub struct Settings {
 }
 
 const FORMAT_KEY: &str = "format";
-const IDENTITY_KEY: &str = "identity";
-const SETTINGS_KEY: &str = "settings";
-const DIRECTORY_KEY: &str = "directory";
+pub(super) const IDENTITY_KEY: &str = "identity";
+pub(super) const SETTINGS_KEY: &str = "settings";
+pub(super) const DIRECTORY_KEY: &str = "directory";
 pub(super) const ACTOR_KEY: &str = "actor";
 
 /// The part of this store's actor that was drawn at its first write.
@@ -54,7 +54,7 @@ impl Store {
     pub(super) fn write_first_rows(&self) -> Result<(), StoreError> {
         self.write(|writer| {
             SETTINGS.put(&mut writer.settings, FORMAT_KEY, &FORMAT)?;
-            SETTINGS.put(&mut writer.settings, IDENTITY_KEY, &self.identity)?;
+            SETTINGS.put(&mut writer.settings, IDENTITY_KEY, self.identity().as_ref())?;
             SETTINGS.put(&mut writer.settings, SETTINGS_KEY, &Settings::default())
         })
     }

@@ -6,12 +6,12 @@ use regard_core::error::Refusal;
 use regard_core::id::{ChangeHash, DeviceId, DocumentId, EpochId, UnitId};
 use regard_core::record::{Kind, Projection};
 use regard_core::time::Timestamp;
-use regard_core::wire::Scope;
+use regard_core::wire::{Fingerprint, Scope};
 
 use super::rows::Rows;
 
 /// The format of the file. A store of another format is not opened.
-pub(super) const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 2;
 
 /// A document's number on this device: rows of other tables get it instead of 16 random bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
@@ -36,6 +36,10 @@ pub(super) const SAVES: Rows<u64> = Rows::new("saves");
 /// (row, save).
 pub(super) const SAVES_OF: TableDefinition<'static, (u64, u64), ()> = TableDefinition::new("saves_of");
 pub(super) const CURSORS: Rows<u8> = Rows::new("cursors");
+/// The furthest end of each scope's log that an answer to a push has told.
+pub(super) const WITNESSES: Rows<u8> = Rows::new("witnesses");
+/// Where each scope stood when it was last compared with its log, document by document.
+pub(super) const RECONCILED: Rows<u8> = Rows::new("reconciled");
 /// (device, scope, seq).
 pub(super) const RECEIPTS: Rows<([u8; 16], u8, u64)> = Rows::new("receipts");
 pub(super) const PEERS: Rows<[u8; 16]> = Rows::new("peers");
@@ -60,6 +64,12 @@ pub(super) struct DocumentRow {
     /// Single changes beside the snapshot.
     #[n(5)]
     pub(super) unfolded: u32,
+    /// What stands for its heads.
+    #[n(6)]
+    pub(super) heads: Fingerprint,
+    /// How many changes it has, the first one too.
+    #[n(7)]
+    pub(super) changes: u32,
 }
 
 /// A save that waits for the relay.
@@ -80,6 +90,40 @@ pub(super) struct OutboxRow {
     /// Why the relay did not take it. It is not sent again by itself.
     #[n(5)]
     pub(super) refused: Option<Refusal>,
+    /// Whether it was visible once and its log has lost it.
+    #[n(6)]
+    pub(super) is_refill: bool,
+    /// How often it was made again after a refusal.
+    #[n(7)]
+    pub(super) redone: u8,
+}
+
+impl OutboxRow {
+    /// A save that has not been sent.
+    pub(super) fn new(
+        unit: UnitId,
+        author: Option<DeviceId>,
+        saved_at: Timestamp,
+        changes: Vec<ChangeRef>,
+        save: Option<u64>,
+    ) -> Self {
+        Self { unit, author, saved_at, changes, save, refused: None, is_refill: false, redone: 0 }
+    }
+}
+
+/// A log that was compared with what is here, document by document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub(super) struct ReconciledRow {
+    /// Counts the comparisons of the scope. Places that were noted before the last one say nothing about the log any more.
+    #[n(0)]
+    pub(super) generation: u64,
+    /// The log's life.
+    #[n(1)]
+    pub(super) epoch: EpochId,
+    /// The end of the log at that moment: what was equal stands at or before it.
+    #[n(2)]
+    pub(super) seq: u64,
 }
 
 /// Where a change's bytes are: in `changes` under this number, or, when they have been folded, in the snapshot.
@@ -116,6 +160,9 @@ pub(super) struct SaveRow {
     /// When it became durable on this device, by this device's clock.
     #[n(7)]
     pub(super) applied_at: Timestamp,
+    /// Its changes.
+    #[n(8)]
+    pub(super) changes: Vec<(Row, ChangeHash)>,
 }
 
 /// Since when a save is visible.
@@ -132,6 +179,9 @@ pub(super) struct VisibleRow {
     /// The place of its first change.
     #[n(3)]
     pub(super) first_seq: u64,
+    /// The [`ReconciledRow::generation`] to which the places belong.
+    #[n(4)]
+    pub(super) generation: u64,
 }
 
 /// A device said that it has applied a log up to the row's key.
@@ -177,6 +227,15 @@ pub(super) struct QuarantineRow {
     pub(super) epoch: EpochId,
     #[n(7)]
     pub(super) scope: Scope,
+    /// The save that it belongs to.
+    #[n(8)]
+    pub(super) unit: UnitId,
+    #[n(9)]
+    pub(super) author: Option<DeviceId>,
+    #[n(10)]
+    pub(super) saved_at: Timestamp,
+    #[n(11)]
+    pub(super) visible_at: Timestamp,
 }
 
 /// Which field links.

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::Store;
 use super::error::{During, StoreError};
 use super::tables::{
-    CURSORS, IDS, PEERS, PeerRow, QUARANTINE, QuarantineRow, RECEIPTS, ReceiptRow, SAVES, SAVES_OF, SaveRow, VisibleRow,
+    CURSORS, IDS, PEERS, PeerRow, QUARANTINE, QuarantineRow, RECEIPTS, RECONCILED, ReceiptRow, ReconciledRow, Row,
+    SAVES, SAVES_OF, SaveRow, VisibleRow, WITNESSES,
 };
 use super::transaction::{Writer, next_number};
 
@@ -83,7 +84,48 @@ pub(super) fn note_visible(
     SAVES.put(&mut writer.saves, save, &row)
 }
 
+/// Notes where a save that is here already stands now, unless its place is of this generation already.
+pub(super) fn refresh_visible(
+    writer: &mut Writer<'_>,
+    row: Row,
+    unit: UnitId,
+    carrier: DeviceId,
+    visible: VisibleRow,
+) -> Result<(), StoreError> {
+    let mut found = None;
+    for entry in writer.saves_of.range((row.0, 0)..=(row.0, u64::MAX)).during("read rows")?.rev() {
+        let number = entry.during("read a row")?.0.value().1;
+        let save: Option<SaveRow> = SAVES.get(&writer.saves, number)?;
+        if let Some(save) = save.filter(|save| save.unit == unit) {
+            found = Some((number, save.visible));
+            break;
+        }
+    }
+    match found {
+        Some((_, Some(known))) if known.generation >= visible.generation => Ok(()),
+        Some((number, _)) => note_visible(writer, number, carrier, visible),
+        None => Ok(()),
+    }
+}
+
+/// To which comparison with the log the places belong that are noted now.
+pub(super) fn generation(writer: &Writer<'_>, scope: Scope) -> Result<u64, StoreError> {
+    let reconciled: Option<ReconciledRow> = RECONCILED.get(&writer.reconciled, scope.number())?;
+    Ok(reconciled.map_or(0, |row| row.generation))
+}
+
 impl Store {
+    /// The furthest end of a scope's log that an answer to a push has told.
+    ///
+    /// # Errors
+    /// As the disk has it.
+    pub fn witness(&self, scope: Scope) -> Result<Option<Cursor>, StoreError> {
+        self.read(|transaction| {
+            let table = transaction.open_table(WITNESSES.definition).during("open a table")?;
+            WITNESSES.get(&table, scope.number())
+        })
+    }
+
     /// How far a scope's log is applied.
     ///
     /// # Errors
@@ -134,6 +176,7 @@ impl Store {
             let ids = transaction.open_table(IDS).during("open a table")?;
             let saves_of = transaction.open_table(SAVES_OF).during("open a table")?;
             let saves = transaction.open_table(SAVES.definition).during("open a table")?;
+            let reconciled = transaction.open_table(RECONCILED.definition).during("open a table")?;
             let row = ids.get(id.as_bytes()).during("read a row")?.ok_or(StoreError::NoRecord(id))?.value();
             let newest = saves_of.range((row, 0)..=(row, u64::MAX)).during("read rows")?.rev().take(at_most);
             newest
@@ -141,7 +184,8 @@ impl Store {
                     let number = entry.during("read a row")?.0.value().1;
                     let save: Option<SaveRow> = SAVES.get(&saves, number)?;
                     let save = save.ok_or_else(|| StoreError::damaged(format!("save {number} is missing")))?;
-                    Ok(save_state(save))
+                    let reconciled = RECONCILED.get(&reconciled, save.scope.number())?;
+                    Ok(save_state(save, reconciled))
                 })
                 .collect()
         })
@@ -199,7 +243,8 @@ impl Store {
                 if row.epoch == place.epoch {
                     return Ok(Some(Receipt {
                         at: row.at,
-                        set_aside: row.except.iter().any(|seq| (place.first_seq..=place.seq).contains(seq)),
+                        set_aside: place.is_exact
+                            && row.except.iter().any(|seq| (place.first_seq..=place.seq).contains(seq)),
                     }));
                 }
             }
@@ -226,12 +271,16 @@ impl Store {
     }
 }
 
-fn save_state(save: SaveRow) -> SaveState {
-    let place = save.visible.map(|visible| Place {
-        epoch: visible.epoch,
-        first_seq: visible.first_seq,
-        seq: visible.seq,
-        at: visible.at,
+fn save_state(save: SaveRow, reconciled: Option<ReconciledRow>) -> SaveState {
+    let place = save.visible.map(|visible| match reconciled {
+        // The log was another one then. What was equal when it was compared stands somewhere before its end.
+        Some(ReconciledRow { generation, epoch, seq }) if visible.generation < generation => {
+            Place { epoch, first_seq: seq, seq, at: visible.at, is_exact: false }
+        }
+        _ => {
+            let VisibleRow { epoch, seq, at, first_seq, .. } = visible;
+            Place { epoch, first_seq, seq, at, is_exact: true }
+        }
     });
     let SaveRow { unit, author, carrier, saved_at, scope, applied_at, .. } = save;
     SaveState { unit, author, carrier, saved_at, scope, place, applied_at }

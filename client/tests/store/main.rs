@@ -2,6 +2,8 @@
 
 mod arriving;
 mod damage;
+mod reconciling;
+mod redoing;
 mod saving;
 mod sending;
 
@@ -49,9 +51,26 @@ impl Home {
 
     /// As after a restart of the program.
     fn reopened(self) -> Self {
+        self.reopened_after(|_| ())
+    }
+
+    /// A copy of the store, as somebody makes it who copies the folder.
+    fn copied(self) -> (Self, Self) {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let copy = folder.path().join("store");
+        let home = self.reopened_after(|path| {
+            std::fs::create_dir(&copy).expect("a folder");
+            std::fs::copy(path.join("store.redb"), copy.join("store.redb")).expect("a copy");
+        });
+        let store = Store::open(&copy).expect("the copy");
+        (home, Self { folder, store })
+    }
+
+    fn reopened_after(self, work: impl FnOnce(&Path)) -> Self {
         let path = self.path().to_owned();
         let Self { folder, store } = self;
         drop(store);
+        work(&path);
         Self { store: Store::open(&path).expect("the store again"), folder }
     }
 
@@ -126,6 +145,11 @@ impl Log {
         log.append(home.store.identity().device, home.units());
         log
     }
+}
+
+/// An end of the log that stands at `seq`.
+fn head(home: &Home, seq: u64) -> Cursor {
+    Cursor { seq, ..Cursor::start(home.store.identity().workspace, SCOPE, EPOCH) }
 }
 
 fn new_unit() -> UnitId {

@@ -112,7 +112,7 @@ fn a_store_is_made_once_and_opened_by_one() {
     let home = Home::ana();
     let path = home.path().to_owned();
     let identity = home.store.identity().clone();
-    assert!(matches!(Store::create(&path, identity), Err(StoreError::Exists { .. })));
+    assert!(matches!(Store::create(&path, identity.as_ref().clone()), Err(StoreError::Exists { .. })));
     assert!(matches!(Store::open(&path), Err(StoreError::InUse { .. })));
     assert!(matches!(Store::open(&path.join("elsewhere")), Err(StoreError::Absent { .. })));
 }

@@ -4,7 +4,7 @@ use regard_core::limits::{BATCH_CHANGES_TARGET, CHANGES_UNFOLDED_MAX};
 use regard_core::record::{Kind, genesis};
 use regard_core::wire::UnitOutcome;
 
-use super::{EPOCH, Home, Log, SCOPE, Timestamp, new_unit, set};
+use super::{EPOCH, Home, Log, SCOPE, Timestamp, head, set};
 
 #[test]
 fn the_outbox_gives_saves_in_their_order_and_a_record_begins_with_its_first_change() {
@@ -28,10 +28,11 @@ fn what_is_visible_leaves_the_outbox_and_what_is_refused_stays_and_is_not_sent_a
         (places[0], UnitOutcome::Visible { seqs: vec![4, 5], at: Timestamp(9) }),
         (places[1], UnitOutcome::Refused(refusal)),
     ];
-    home.store.settle(SCOPE, EPOCH, &outcomes).expect("settled");
+    home.store.settle(SCOPE, EPOCH, &outcomes, head(&home, 6)).expect("settled");
     let home = home.reopened();
     assert_eq!(home.store.outbox_count().expect("a count"), OutboxCount { waiting: 0, refused: 1 });
     assert!(home.units().is_empty());
+    assert_eq!(home.store.witness(SCOPE).expect("a witness"), Some(head(&home, 6)));
     let saves = home.store.saves(id, 10).expect("saves");
     let visible: Vec<_> = saves.iter().map(|save| save.place.map(|place| (place.seq, place.at))).collect();
     assert_eq!(visible, [None, Some((5, Timestamp(9)))], "newest first");
@@ -43,7 +44,7 @@ fn places_are_never_used_again() {
     let id = home.add(Kind::Contact, vec![]);
     let place = home.store.read_outbox(SCOPE, 0).expect("the outbox")[0].place;
     let visible = UnitOutcome::Visible { seqs: vec![1], at: Timestamp(9) };
-    home.store.settle(SCOPE, EPOCH, &[(place, visible)]).expect("settled");
+    home.store.settle(SCOPE, EPOCH, &[(place, visible)], head(&home, 1)).expect("settled");
     home.edit(id, "company", "Porto");
     assert!(home.store.read_outbox(SCOPE, place).expect("the outbox").len() == 1, "behind what was sent before");
 }
@@ -75,43 +76,4 @@ fn changes_that_were_folded_into_a_snapshot_are_still_sent_one_by_one() {
     let (one, other) = (home.store.document(id).expect("the record"), ben.store.document(id).expect("the record"));
     assert!(super::same(&one, &other));
     assert_eq!(other.changes_since(&[]).len(), 2 + 2 * CHANGES_UNFOLDED_MAX);
-}
-
-#[test]
-fn a_restart_puts_everything_held_into_the_outbox_whoever_made_it() {
-    let ana = Home::ana();
-    let id = ana.add(Kind::Contact, vec![set("full_name", "Carla")]);
-    for round in 0..2 * CHANGES_UNFOLDED_MAX {
-        ana.edit(id, "company", &round.to_string());
-    }
-    let ben = Home::ben(&ana);
-    ben.receive(&Log::of(&ana));
-    assert!(ben.units().is_empty());
-    ben.store.restart(SCOPE, Timestamp(0), &mut new_unit).expect("a restart");
-    assert_eq!(ben.store.cursor(SCOPE).expect("a cursor"), None);
-    let carla = Home::ben(&ana);
-    carla.receive(&Log::of(&ben));
-    let (one, other) = (ana.store.document(id).expect("the record"), carla.store.document(id).expect("the record"));
-    assert!(super::same(&one, &other));
-}
-
-/// A relay that lost everything refuses a save whose record it has not got: what the save follows must go first.
-#[test]
-fn after_a_restart_what_waits_comes_behind_what_it_follows_and_nothing_twice() {
-    let ana = Home::ana();
-    let id = ana.add(Kind::Contact, vec![set("full_name", "Carla")]);
-    let place = ana.store.read_outbox(SCOPE, 0).expect("the outbox")[0].place;
-    let visible = UnitOutcome::Visible { seqs: vec![1, 2], at: Timestamp(9) };
-    ana.store.settle(SCOPE, EPOCH, &[(place, visible)]).expect("settled");
-    ana.edit(id, "company", "Porto");
-    let waiting = ana.units();
-    for _ in 0..3 {
-        ana.store.restart(SCOPE, Timestamp(0), &mut new_unit).expect("a restart");
-    }
-    let units = ana.units();
-    assert_eq!(units.iter().map(|unit| unit.changes.len()).collect::<Vec<_>>(), [2, 1]);
-    assert_eq!(units[1], waiting[0], "the save that waits is the same, for its visibility is told by it");
-    let ben = Home::ben(&ana);
-    ben.receive(&Log::of(&ana));
-    assert_eq!(ben.text(id, "company"), "Porto");
 }

@@ -14,8 +14,10 @@ mod bytes;
 mod chunk;
 mod columns;
 mod header;
+mod redo;
 
 pub use admit::{History, Known, Verdict, admit};
 pub use apply::{apply, begin};
 pub use chunk::{Checked, check};
 pub use header::Header;
+pub use redo::{Redone, redo};

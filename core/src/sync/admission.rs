@@ -55,6 +55,9 @@ pub fn check_unit(mut unit: Unit) -> Result<CheckedUnit, Refusal> {
     Ok(CheckedUnit { unit, headers })
 }
 
+/// A change's place, and the heads of its document before it.
+type PlacedBehind = (Placed, Vec<ChangeHash>);
+
 /// Where an [`Admission`] finds what is stored.
 pub trait IndexSource {
     /// Why it could not be read.
@@ -121,26 +124,32 @@ impl Admission {
         self.head
     }
 
-    /// Admits a whole unit or none of it, and answers the places of its changes in their order.
+    /// Admits a whole unit or none of it, and answers the places of its changes in their order. `may_bring` judges those of
+    /// its changes that the log does not have yet.
     ///
     /// # Errors
     /// The outer error is the source's; the inner one is the unit's refusal, which leaves everything as it was.
     pub fn admit<S: IndexSource>(
         &mut self,
         headers: &[(DocumentId, &Header)],
+        may_bring: &dyn Fn(&Header) -> Result<(), Refusal>,
         source: &mut S,
     ) -> Result<Result<Vec<Placed>, Refusal>, S::Error> {
         let head = self.head;
         let mut placed = Vec::with_capacity(headers.len());
+        let mut heads = Vec::with_capacity(headers.len());
         for (document, header) in headers {
-            match self.admit_one(*document, header, source) {
-                Ok(Ok(place)) => placed.push(place),
+            match self.admit_one(*document, header, may_bring, source) {
+                Ok(Ok((place, before))) => {
+                    placed.push(place);
+                    heads.push(before);
+                }
                 Ok(Err(refusal)) => {
-                    self.take_back(headers, &placed, head);
+                    self.take_back(headers, &placed, heads, head);
                     return Ok(Err(refusal));
                 }
                 Err(error) => {
-                    self.take_back(headers, &placed, head);
+                    self.take_back(headers, &placed, heads, head);
                     return Err(error);
                 }
             }
@@ -170,8 +179,9 @@ impl Admission {
         &mut self,
         document: DocumentId,
         header: &Header,
+        may_bring: &dyn Fn(&Header) -> Result<(), Refusal>,
         source: &mut S,
-    ) -> Result<Result<Placed, Refusal>, S::Error> {
+    ) -> Result<Result<PlacedBehind, Refusal>, S::Error> {
         let touched = match self.touched.entry(document) {
             std::collections::hash_map::Entry::Occupied(there) => there.into_mut(),
             std::collections::hash_map::Entry::Vacant(free) => {
@@ -194,19 +204,24 @@ impl Admission {
         }
         Ok(match (verdict, place) {
             (Err(refusal), _) => Err(refusal),
-            (Ok(Verdict::Duplicate), Some(place)) => Ok(Placed::Duplicate(place.seq)),
-            (Ok(_), _) => {
+            (Ok(Verdict::Duplicate), Some(place)) => Ok((Placed::Duplicate(place.seq), Vec::new())),
+            (Ok(_), _) => may_bring(header).and_then(|()| touched.index.has_room(header)).map(|()| {
                 self.head += 1;
-                touched.index.append(header, self.head);
-                Ok(Placed::New(self.head))
-            }
+                (Placed::New(self.head), touched.index.append(header, self.head))
+            }),
         })
     }
 
-    fn take_back(&mut self, headers: &[(DocumentId, &Header)], placed: &[Placed], head: u64) {
-        for ((document, header), placed) in headers.iter().zip(placed).rev() {
+    fn take_back(
+        &mut self,
+        headers: &[(DocumentId, &Header)],
+        placed: &[Placed],
+        heads: Vec<Vec<ChangeHash>>,
+        head: u64,
+    ) {
+        for (((document, header), placed), heads) in headers.iter().zip(placed).zip(heads).rev() {
             if let (Placed::New(_), Some(touched)) = (placed, self.touched.get_mut(document)) {
-                touched.index.take_back(header);
+                touched.index.take_back(header, heads);
             }
         }
         self.head = head;

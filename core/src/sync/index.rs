@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use minicbor::{Decode, Encode};
 
+use crate::error::{Cause, Refusal};
 use crate::gate::Header;
 use crate::id::{Actor, ChangeHash};
-use crate::limits::{DOCUMENT_OPS_MAX, INDEX_RECENT_HASHES_MAX};
+use crate::limits::{DOCUMENT_ACTORS_MAX, DOCUMENT_HEADS_MAX, DOCUMENT_OPS_MAX, INDEX_RECENT_HASHES_MAX};
 use crate::record::{Kind, genesis};
-use crate::wire;
+use crate::wire::{self, Fingerprint};
 
 /// Where a change stands in the log, and the greatest operation that it brought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
@@ -33,6 +34,8 @@ pub struct DocumentIndex {
     last_seqs: BTreeMap<Actor, u64>,
     /// In the order of their places.
     recent: Vec<(ChangeHash, Place)>,
+    /// The changes that no other depends on, in the order of their places.
+    heads: Vec<ChangeHash>,
 }
 
 /// Why stored bytes are no index.
@@ -77,16 +80,49 @@ impl DocumentIndex {
         self.count > self.recent.len() as u64
     }
 
-    /// Takes in a change that the gate admitted, at its place in the log.
-    pub(super) fn append(&mut self, header: &Header, seq: u64) {
+    /// What stands for the document's heads.
+    #[must_use]
+    pub fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of(&self.heads)
+    }
+
+    /// The places of the changes that are not spilled, in the order of the log.
+    pub fn recent_seqs(&self) -> impl Iterator<Item = u64> + '_ {
+        self.recent.iter().map(|(_, place)| place.seq)
+    }
+
+    /// Whether the index has room for one more change.
+    ///
+    /// # Errors
+    /// [`Cause::TooLarge`] beyond [`DOCUMENT_ACTORS_MAX`] and [`DOCUMENT_HEADS_MAX`].
+    pub(super) fn has_room(&self, header: &Header) -> Result<(), Refusal> {
+        if self.last_seqs.len() >= DOCUMENT_ACTORS_MAX && !self.last_seqs.contains_key(&header.actor) {
+            let detail =
+                format!("the record has been written by {DOCUMENT_ACTORS_MAX} actors, and no more are allowed");
+            return Err(Refusal::new(Cause::TooLarge, detail));
+        }
+        if self.heads.len() >= DOCUMENT_HEADS_MAX && !header.deps.iter().any(|dep| self.heads.contains(dep)) {
+            let detail = format!("the record has {DOCUMENT_HEADS_MAX} versions side by side, and no more are allowed");
+            return Err(Refusal::new(Cause::TooLarge, detail));
+        }
+        Ok(())
+    }
+
+    /// Takes in a change that the gate admitted, at its place in the log, and answers the heads before.
+    pub(super) fn append(&mut self, header: &Header, seq: u64) -> Vec<ChangeHash> {
+        let before = self.heads.clone();
+        self.heads.retain(|head| !header.deps.contains(head));
+        self.heads.push(header.hash);
         self.kind = self.kind.or_else(|| genesis::kind_of(header.hash));
         self.count += 1;
         self.last_seqs.insert(header.actor.clone(), header.seq);
         self.recent.push((header.hash, Place { seq, max_op: header.max_op() }));
+        before
     }
 
-    /// Takes back the last [`DocumentIndex::append`], which must not have been spilled yet.
-    pub(super) fn take_back(&mut self, header: &Header) {
+    /// Takes back the last [`DocumentIndex::append`], which must not have been spilled yet and which answered `heads`.
+    pub(super) fn take_back(&mut self, header: &Header, heads: Vec<ChangeHash>) {
+        self.heads = heads;
         self.recent.pop();
         self.count -= 1;
         if self.is_empty() {
@@ -104,7 +140,7 @@ impl DocumentIndex {
         self.recent.drain(..surplus)
     }
 
-    /// The index as bytes: kind, count, actors with their last numbers, recent changes.
+    /// The index as bytes: kind, count, actors with their last numbers, recent changes, heads.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         wire::encode(&Row {
@@ -112,6 +148,7 @@ impl DocumentIndex {
             count: self.count,
             last_seqs: self.last_seqs.iter().map(|(actor, seq)| (actor.as_bytes().to_vec().into(), *seq)).collect(),
             recent: self.recent.clone(),
+            heads: self.heads.clone(),
         })
     }
 
@@ -140,7 +177,10 @@ impl DocumentIndex {
         if row.kind.is_none() != (row.count == 0) {
             return bad("the kind of the record is missing");
         }
-        Ok(Self { kind: row.kind, count: row.count, last_seqs, recent: row.recent })
+        if row.heads.is_empty() != (row.count == 0) || row.heads.len() > DOCUMENT_HEADS_MAX {
+            return bad("it has no heads, or too many");
+        }
+        Ok(Self { kind: row.kind, count: row.count, last_seqs, recent: row.recent, heads: row.heads })
     }
 }
 
@@ -155,6 +195,8 @@ struct Row {
     last_seqs: Vec<(minicbor::bytes::ByteVec, u64)>,
     #[n(3)]
     recent: Vec<(ChangeHash, Place)>,
+    #[n(4)]
+    heads: Vec<ChangeHash>,
 }
 
 #[cfg(test)]
@@ -200,10 +242,40 @@ mod tests {
     #[test]
     fn what_is_taken_back_was_never_there() {
         let mut changed = index();
-        changed.append(&header(2, 1), 12);
-        changed.append(&header(1, 3), 13);
-        changed.take_back(&header(1, 3));
-        changed.take_back(&header(2, 1));
+        let first = changed.append(&header(2, 1), 12);
+        let second = changed.append(&header(1, 3), 13);
+        changed.take_back(&header(1, 3), second);
+        changed.take_back(&header(2, 1), first);
         assert_eq!(changed, index());
+    }
+
+    #[test]
+    fn a_change_takes_the_place_of_the_heads_that_it_follows() {
+        let mut index = index();
+        let both = [header(1, 1).hash, header(1, 2).hash];
+        let genesis = genesis::hash(Kind::Task);
+        assert_eq!(index.fingerprint(), Fingerprint::of(&[genesis, both[0], both[1]]));
+        let joining = Header { deps: vec![both[0], both[1], genesis], ..header(2, 1) };
+        index.append(&joining, 12);
+        assert_eq!(index.fingerprint(), Fingerprint::of(&[joining.hash]));
+    }
+
+    #[test]
+    fn an_index_takes_a_bounded_number_of_actors_and_heads() {
+        let mut index = index();
+        let actor = |n: usize| Header {
+            hash: ChangeHash(std::array::from_fn(|at| n.to_le_bytes()[at % 4])),
+            deps: vec![genesis::hash(Kind::Task)],
+            actor: Actor::from_bytes(&n.to_be_bytes()).expect("an actor"),
+            ..header(9, 1)
+        };
+        let mut taken = 0;
+        while index.has_room(&actor(taken)).is_ok() {
+            index.append(&actor(taken), 100 + taken as u64);
+            taken += 1;
+            assert!(taken <= DOCUMENT_HEADS_MAX, "as many heads as there may be");
+        }
+        let joins = Header { deps: vec![actor(0).hash], ..actor(taken) };
+        assert_eq!(index.has_room(&joins), Ok(()), "a change that follows a head is always welcome");
     }
 }

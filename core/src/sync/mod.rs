@@ -4,8 +4,10 @@
 mod admission;
 mod backoff;
 mod index;
+mod reconcile;
 pub mod session;
 
 pub use admission::{Admission, AdmittedIndexes, CheckedUnit, IndexSource, Placed, check_unit};
 pub use index::{BadIndex, DocumentIndex, Place};
-pub use session::{Effect, Event, Link, Queued, Session, Start};
+pub use reconcile::{Difference, differences};
+pub use session::{Effect, Event, Link, Queued, ScopeStart, Session, Start};

@@ -19,6 +19,9 @@ pub struct Place {
     pub seq: u64,
     /// Since when it is visible, by the relay's clock.
     pub at: Timestamp,
+    /// Whether these are the places of the save itself. Where a log was lost and filled again, or compared with this device
+    /// document by document, a save that was there stands somewhere at or before `seq`.
+    pub is_exact: bool,
 }
 
 /// A device's word about a place.
@@ -69,7 +72,8 @@ mod tests {
     fn nobody_but_the_author_has_a_save_without_a_place() {
         let (ana, ben) = (DeviceId::from_bytes([1; 16]), DeviceId::from_bytes([2; 16]));
         let receipt = Some(Receipt { at: Timestamp(5), set_aside: false });
-        let place = Place { epoch: EpochId::from_bytes([3; 16]), first_seq: 3, seq: 4, at: Timestamp(4) };
+        let place =
+            Place { epoch: EpochId::from_bytes([3; 16]), first_seq: 3, seq: 4, at: Timestamp(4), is_exact: true };
         assert_eq!(reached(ana, Some(ana), None, None), Reached::Author);
         assert_eq!(reached(ben, Some(ana), None, receipt), Reached::NotYet);
         assert_eq!(reached(ben, Some(ana), Some(&place), None), Reached::NotYet);

@@ -134,6 +134,18 @@ pub struct JoinRequest {
     pub founds: bool,
 }
 
+/// What a copied or restored store sends to `POST /v1/workspaces/{id}/copies`, with the token of the device that it was
+/// copied from, to become a device of its own. The answer is a [`JoinResponse`].
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CopyRequest {
+    /// The new device's id, made by itself.
+    pub device: DeviceId,
+    /// What its owner calls it.
+    pub device_name: String,
+    /// The new device's Ed25519 public key, as hexadecimal digits.
+    pub public_key: String,
+}
+
 /// What a device that joined gets.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct JoinResponse {

@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Cursor, Scope};
 use crate::error::Refusal;
-use crate::id::{DeviceId, EpochId, MemberId};
+use crate::id::{DeviceId, DocumentId, EpochId, MemberId};
 use crate::time::Timestamp;
 
 /// What a device says to its relay. The first frame is [`ClientFrame::Hello`].
@@ -21,6 +21,15 @@ pub enum ClientFrame {
     /// Everything up to here is applied and durable on this device.
     #[n(3)]
     Applied(#[n(0)] Applied),
+    /// Tell which documents a scope's log has and how far, since no cursor says what differs.
+    #[n(4)]
+    Reconcile(#[n(0)] Scope),
+    /// Send all changes of some documents.
+    #[n(5)]
+    Fetch(#[n(0)] Fetch),
+    /// Everything that this device itself has made is in the scope's log: who brings more in its name makes it up.
+    #[n(6)]
+    Complete(#[n(0)] Scope),
 }
 
 /// The first frame of a connection.
@@ -66,6 +75,43 @@ pub struct Subscribe {
     /// What is applied already; `None` for nothing.
     #[n(1)]
     pub from: Option<Cursor>,
+    /// The furthest end of the log that an answer to a push has told, where it is beyond `from`. A relay that went back to
+    /// an older copy may have lost what it acknowledged up to here.
+    #[n(2)]
+    pub witness: Option<Cursor>,
+}
+
+/// A wish for whole documents.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Fetch {
+    /// The scope.
+    #[n(0)]
+    pub scope: Scope,
+    /// The documents; at most [`crate::limits::FETCH_DOCUMENTS_MAX`].
+    #[n(1)]
+    pub documents: Vec<DocumentId>,
+}
+
+/// One scope's part of the answer to a poll: what a subscription would have brought, by a way of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct PollAnswer {
+    /// The scope.
+    #[n(0)]
+    pub scope: Scope,
+    /// The log's end.
+    #[n(1)]
+    pub head: Cursor,
+    /// Whether the cursor that was sent is a place of the log.
+    #[n(2)]
+    pub is_valid: bool,
+    /// The next pieces of the log, packed; as many as fit an answer.
+    #[n(3)]
+    pub segments: Vec<minicbor::bytes::ByteVec>,
+    /// Whether there is more behind them.
+    #[n(4)]
+    pub more: bool,
 }
 
 /// A receipt.
@@ -102,6 +148,9 @@ pub enum RelayFrame {
         /// What became of its units, in their order.
         #[n(2)]
         outcomes: Vec<UnitOutcome>,
+        /// The log's durable end, at or behind the last of them.
+        #[n(3)]
+        head: Cursor,
     },
     /// The next piece of the log, packed.
     #[n(2)]
@@ -156,6 +205,37 @@ pub enum RelayFrame {
     /// The connection ends, and why.
     #[n(8)]
     Refused(#[n(0)] Refusal),
+    /// A piece of the answer to [`ClientFrame::Reconcile`].
+    #[n(9)]
+    #[cbor(map)]
+    Inventory {
+        /// The scope.
+        #[n(0)]
+        scope: Scope,
+        /// The end of the log when the list was made; the same in all pieces.
+        #[n(1)]
+        at: Cursor,
+        /// Documents and fingerprints of their heads, in the order of the documents; see [`super::pack_inventory`].
+        #[cbor(n(2), with = "minicbor::bytes")]
+        entries: Vec<u8>,
+        /// Whether nothing follows.
+        #[n(3)]
+        last: bool,
+    },
+    /// A piece of the answer to [`ClientFrame::Fetch`].
+    #[n(10)]
+    #[cbor(map)]
+    Excerpt {
+        /// The scope.
+        #[n(0)]
+        scope: Scope,
+        /// A [`super::Excerpt`].
+        #[cbor(n(1), with = "minicbor::bytes")]
+        packed: Vec<u8>,
+        /// Whether nothing follows.
+        #[n(2)]
+        last: bool,
+    },
 }
 
 /// The relay's first frame.

@@ -7,14 +7,18 @@ pub mod access;
 mod codec;
 mod cursor;
 mod frame;
+mod inventory;
 mod segment;
 mod unit;
 
 pub use codec::{compress, decode, decode_batch, encode, encode_batch};
 pub use cursor::{Cursor, RunningHash, Scope};
 pub use frame::{
-    Applied, ClientFrame, Directory, Hello, KnownDevice, KnownMember, LogHead, Peer, PeerApplied, Push, RelayFrame,
-    Role, Subscribe, UnitOutcome, Welcome,
+    Applied, ClientFrame, Directory, Fetch, Hello, KnownDevice, KnownMember, LogHead, Peer, PeerApplied, PollAnswer,
+    Push, RelayFrame, Role, Subscribe, UnitOutcome, Welcome,
+};
+pub use inventory::{
+    Excerpt, Excerpted, Fingerprint, INVENTORY_ENTRY_BYTES, InventoryEntry, pack_inventory, unpack_inventory,
 };
 pub use segment::{LoggedUnit, Segment};
 pub use unit::{Unit, UnitChange};

@@ -72,14 +72,14 @@ async fn run(served: Served, caller: Caller, mut socket: WebSocket) {
     let (sink, mut stream) = socket.split();
     let (orders, ordered) = mpsc::channel(CONNECTION_QUEUE_MAX);
     let outlet = Outlet::new(sink, served.relay.settings.peer_patience);
-    let mut reader = Reader::new(&served, caller, &begun.logs, Arc::clone(&begun.room), orders);
+    let mut reader = Reader::new(&served, caller, &begun.logs, (Arc::clone(&begun.room), presence), orders);
     let mut sender = Sender::new(&served, caller, &begun.logs, Arc::clone(&begun.room), outlet, ordered);
     let sending = sender.run(welcome(&begun), ended);
     tokio::select! {
         () = sending => {}
         () = reader.run(&mut stream) => {}
     }
-    drop(presence);
+    drop(reader);
     let_the_last_word_arrive(&mut stream).await;
     tracing::info!(workspace = %caller.workspace, device = %caller.device, "disconnected");
 }
@@ -109,6 +109,10 @@ async fn begin(served: &Served, caller: &Caller, socket: &mut WebSocket) -> Resu
         let detail = format!("the relay speaks version {PROTOCOL_VERSION}, the device versions {lowest} to {highest}");
         return Err(Some(Refusal::new(Cause::Version, detail)));
     }
+    let (relay, caller_of, instance) = (Arc::clone(&served.relay), *caller, hello.instance);
+    blocking(move || relay.access.note_instance(caller_of.workspace, caller_of.device, instance))
+        .await
+        .map_err(|error| Some(error.as_refusal()))?;
     prepare(served, caller, hello).await.map_err(|error| Some(error.as_refusal()))
 }
 

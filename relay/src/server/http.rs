@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, header};
 use regard_core::error::{Cause, Refusal};
 use regard_core::id::WorkspaceId;
 use regard_core::wire::Directory;
-use regard_core::wire::access::{InviteRequest, InviteResponse, JoinRequest, JoinResponse, Secret};
+use regard_core::wire::access::{CopyRequest, InviteRequest, InviteResponse, JoinRequest, JoinResponse, Secret};
 
 use super::denied::Denied;
 use super::{Served, blocking};
@@ -28,6 +28,24 @@ pub(super) async fn join(
     tracing::info!(%workspace, %device, member = %joined.member, "a device joined");
     served.relay.rooms.joined(workspace, device, now);
     Ok(Json(joined))
+}
+
+/// Makes a copied or restored store a device of its own.
+pub(super) async fn copy(
+    State(served): State<Served>,
+    workspace: Result<Path<WorkspaceId>, PathRejection>,
+    headers: HeaderMap,
+    request: Result<Json<CopyRequest>, JsonRejection>,
+) -> Result<Json<JoinResponse>, Denied> {
+    let Path(workspace) = workspace?;
+    let caller = authenticate(&served, workspace, &headers).await?;
+    let Json(request) = request?;
+    let relay = Arc::clone(&served.relay);
+    let (device, now) = (request.device, ambient::now());
+    let copied = blocking(move || relay.access.copy_device(&caller, &request, now)).await?;
+    tracing::info!(%workspace, %device, of = %caller.device, "a copied store became a device of its own");
+    served.relay.rooms.joined(workspace, device, now);
+    Ok(Json(copied))
 }
 
 /// Makes an invitation.

@@ -3,7 +3,9 @@
 mod connection;
 pub(crate) mod denied;
 mod http;
+mod listing;
 mod peers;
+mod poll;
 mod reader;
 mod rooms;
 mod sender;
@@ -113,6 +115,8 @@ fn router(served: Served) -> Router {
         .route("/v1/workspaces/{id}/devices", post(http::join))
         .route("/v1/workspaces/{id}/invitations", post(http::invite))
         .route("/v1/workspaces/{id}/directory", get(http::directory))
+        .route("/v1/workspaces/{id}/copies", post(http::copy))
+        .route("/v1/workspaces/{id}/poll", post(poll::poll))
         .route("/v1/workspaces/{id}/sync", get(connection::upgrade))
         .fallback(http::nothing_here)
         .layer(DefaultBodyLimit::max(HTTP_BODY_BYTES_MAX))

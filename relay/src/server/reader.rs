@@ -4,14 +4,16 @@ use axum::extract::ws::{Message, WebSocket};
 use futures_util::StreamExt;
 use futures_util::stream::SplitStream;
 use regard_core::error::{Cause, Refusal};
-use regard_core::limits::{BATCH_BYTES_MAX, QUARANTINE_MAX};
+use regard_core::limits::{BATCH_BYTES_MAX, FETCH_DOCUMENTS_MAX, QUARANTINE_MAX};
 use regard_core::sync::{CheckedUnit, check_unit};
-use regard_core::wire::{self, Applied, ClientFrame, PeerApplied, Push, Role, Scope, Subscribe, Unit, UnitOutcome};
+use regard_core::wire::{
+    self, Applied, ClientFrame, Fetch, PeerApplied, Push, Role, Scope, Subscribe, Unit, UnitOutcome,
+};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::connection::Logs;
-use super::rooms::Room;
+use super::rooms::{Presence, Room};
 use super::sender::{Order, Outcomes};
 use super::{Served, blocking};
 use crate::ambient;
@@ -27,6 +29,7 @@ pub(super) struct Reader {
     caller: Caller,
     logs: Logs,
     room: Arc<Room>,
+    presence: Presence,
     orders: mpsc::Sender<Order>,
     /// The scopes with a valid cursor: only what is read can have been applied.
     following: [bool; Scope::ALL.len()],
@@ -53,11 +56,11 @@ impl Reader {
         served: &Served,
         caller: Caller,
         logs: &Logs,
-        room: Arc<Room>,
+        (room, presence): (Arc<Room>, Presence),
         orders: mpsc::Sender<Order>,
     ) -> Self {
         let (relay, logs) = (Arc::clone(&served.relay), logs.clone());
-        Self { relay, caller, logs, room, orders, following: [false; Scope::ALL.len()] }
+        Self { relay, caller, logs, room, presence, orders, following: [false; Scope::ALL.len()] }
     }
 
     /// Reads until the device has gone or said something impossible. Then the sender is told to end, and this waits for it.
@@ -92,6 +95,12 @@ impl Reader {
             ClientFrame::Push(push) => self.push(push).await,
             ClientFrame::Subscribe(subscribe) => self.subscribe(subscribe).await,
             ClientFrame::Applied(applied) => self.applied(applied),
+            ClientFrame::Reconcile(scope) => self.order(Order::List { scope }).await,
+            ClientFrame::Fetch(fetch) => self.fetch(fetch).await,
+            ClientFrame::Complete(scope) => {
+                self.presence.complete(scope);
+                Ok(())
+            }
         }
     }
 
@@ -110,7 +119,9 @@ impl Reader {
             Outcomes::Known(refusals.collect())
         } else {
             let log = Arc::clone(self.log(scope));
-            let push = CheckedPush { log, carrier: self.caller.device, units };
+            let carrier = self.caller.device;
+            let complete = self.room.complete_devices(scope, carrier);
+            let push = CheckedPush { log, carrier, units, complete };
             match self.relay.logs.push(push).await {
                 Ok(outcomes) => Outcomes::Awaited(outcomes),
                 Err(error) => Outcomes::Known(vec![UnitOutcome::Refused(error.as_refusal()); count]),
@@ -123,10 +134,20 @@ impl Reader {
         let log = Arc::clone(self.log(subscribe.scope));
         let from = subscribe.from.unwrap_or_else(|| log.start());
         let (relay, asked) = (Arc::clone(&self.relay), Arc::clone(&log));
-        let is_valid = blocking(move || relay.logs.is_valid(&asked, &from)).await?;
+        let cursors = std::iter::once(from).chain(subscribe.witness).collect::<Vec<_>>();
+        let is_valid = blocking(move || relay.logs.are_valid(&asked, &cursors)).await?;
         self.following[usize::from(subscribe.scope.number())] = is_valid;
         let scope = subscribe.scope;
         self.order(if is_valid { Order::Follow { scope, after: from.seq } } else { Order::Void { scope } }).await
+    }
+
+    async fn fetch(&mut self, fetch: Fetch) -> Result<(), End> {
+        let Fetch { scope, documents } = fetch;
+        if documents.len() > FETCH_DOCUMENTS_MAX {
+            let detail = format!("{} records are asked for at once, of at most {FETCH_DOCUMENTS_MAX}", documents.len());
+            return Err(Refusal::new(Cause::TooLarge, detail).into());
+        }
+        self.order(Order::Excerpt { scope, documents }).await
     }
 
     fn applied(&mut self, applied: Applied) -> Result<(), End> {

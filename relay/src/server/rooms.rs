@@ -1,11 +1,11 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use regard_core::error::{Cause, Refusal};
 use regard_core::id::{DeviceId, WorkspaceId};
 use regard_core::time::Timestamp;
-use regard_core::wire::{Peer, PeerApplied};
+use regard_core::wire::{Peer, PeerApplied, Scope};
 use tokio::sync::{Notify, oneshot, watch};
 
 use crate::ambient;
@@ -38,6 +38,8 @@ struct RoomState {
 
 struct Live {
     connection: u64,
+    /// The scopes into whose logs the device has brought all that it made.
+    complete: [bool; Scope::ALL.len()],
     /// Ends the connection with a reason.
     end: oneshot::Sender<Refusal>,
 }
@@ -115,7 +117,8 @@ impl Room {
     ) -> (Presence, oneshot::Receiver<Refusal>) {
         let connection = relay.rooms.next_connection.fetch_add(1, Ordering::Relaxed);
         let (end, ended) = oneshot::channel();
-        let replaced = self.lock().connections.insert(device, Live { connection, end });
+        let replaced =
+            self.lock().connections.insert(device, Live { connection, complete: [false; Scope::ALL.len()], end });
         if let Some(replaced) = replaced {
             let refusal = Refusal::new(Cause::Replaced, "the same device connected once more");
             // Where the older connection is gone already, nobody needs to be told.
@@ -127,6 +130,14 @@ impl Room {
             peer.since = now;
         });
         (Presence { rooms: Arc::clone(relay), room: Arc::clone(self), device, connection }, ended)
+    }
+
+    /// The devices that are connected and have brought all that they made into a scope's log, without one.
+    pub(super) fn complete_devices(&self, scope: Scope, without: DeviceId) -> HashSet<DeviceId> {
+        let state = self.lock();
+        let is_complete = |live: &Live| live.complete[usize::from(scope.number())];
+        let complete = state.connections.iter().filter(|(device, live)| **device != without && is_complete(live));
+        complete.map(|(device, _)| *device).collect()
     }
 
     /// Notes how far a device has applied a scope's log.
@@ -175,6 +186,17 @@ impl Room {
 
     fn lock(&self) -> MutexGuard<'_, RoomState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Presence {
+    /// Notes that the device has brought all that it made into a scope's log.
+    pub(super) fn complete(&self, scope: Scope) {
+        let mut state = self.room.lock();
+        let live = state.connections.get_mut(&self.device).filter(|live| live.connection == self.connection);
+        if let Some(live) = live {
+            live.complete[usize::from(scope.number())] = true;
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use axum::extract::ws::{Message, WebSocket};
 use futures_util::stream::{FuturesOrdered, SplitSink};
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use regard_core::error::Refusal;
+use regard_core::id::DocumentId;
 use regard_core::limits::{BATCH_BYTES_TARGET, PUSHES_IN_FLIGHT_MAX};
 use regard_core::wire::{self, Cursor, RelayFrame, Scope, UnitOutcome, Welcome};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -25,6 +26,10 @@ pub(super) enum Order {
     Follow { scope: Scope, after: u64 },
     /// Say that a cursor is void, and send nothing more of that log.
     Void { scope: Scope },
+    /// Send the list of all documents of a log.
+    List { scope: Scope },
+    /// Send all changes of some documents.
+    Excerpt { scope: Scope, documents: Vec<DocumentId> },
     /// End the connection, with a word where there is somebody to hear it.
     End(Option<Refusal>),
 }
@@ -69,11 +74,11 @@ impl Outlet {
 
 /// Sends a device what it is due. It follows each log by its own position, so that a slow reader costs nobody anything.
 pub(super) struct Sender {
-    served: Served,
+    pub(super) served: Served,
     caller: Caller,
     logs: Logs,
     room: Arc<Room>,
-    outlet: Outlet,
+    pub(super) outlet: Outlet,
     orders: mpsc::Receiver<Order>,
     following: [Option<Following>; Scope::ALL.len()],
     /// The ends of the logs when the device connected: what it brought itself after that, it need not get.
@@ -95,7 +100,7 @@ struct Following {
 }
 
 /// Why sending ends: a word for the device, or none.
-enum End {
+pub(super) enum End {
     Refused(Refusal),
     Stopping,
     Gone,
@@ -203,7 +208,8 @@ impl Sender {
     async fn obey(&mut self, order: Order) -> Result<(), End> {
         match order {
             Order::Acknowledge { scope, number, count, outcomes } => {
-                self.pushes.push_back(acknowledgement(scope, number, count, outcomes).boxed());
+                let log = self.log(scope);
+                self.pushes.push_back(acknowledgement(log, number, count, outcomes).boxed());
             }
             Order::Follow { scope, after } => {
                 let at = usize::from(scope.number());
@@ -215,9 +221,15 @@ impl Sender {
                 let head = self.logs[at].head();
                 self.outlet.frame(&RelayFrame::CursorVoid { scope, head }).await?;
             }
+            Order::List { scope } => self.send_inventory(scope).await?,
+            Order::Excerpt { scope, documents } => self.send_excerpt(scope, documents).await?,
             Order::End(refusal) => return Err(refusal.map_or(End::Gone, End::Refused)),
         }
         Ok(())
+    }
+
+    pub(super) fn log(&self, scope: Scope) -> Arc<Log> {
+        Arc::clone(&self.logs[usize::from(scope.number())])
     }
 
     /// Sends one segment of each log that has more, or that it has no more.
@@ -266,7 +278,8 @@ impl Sender {
         self.orders.close();
         while let Ok(order) = self.orders.try_recv() {
             if let Order::Acknowledge { scope, number, count, outcomes } = order {
-                self.pushes.push_back(acknowledgement(scope, number, count, outcomes).boxed());
+                let log = self.log(scope);
+                self.pushes.push_back(acknowledgement(log, number, count, outcomes).boxed());
             }
         }
         while let Some(frame) = self.pushes.next().await {
@@ -313,14 +326,15 @@ async fn grown(following: &mut [Option<Following>]) {
     let _ = futures_util::future::select_all(changes).await;
 }
 
-async fn acknowledgement(scope: Scope, number: u64, count: usize, outcomes: Outcomes) -> RelayFrame {
+async fn acknowledgement(log: Arc<Log>, number: u64, count: usize, outcomes: Outcomes) -> RelayFrame {
     let outcomes = match outcomes {
         Outcomes::Known(outcomes) => outcomes,
         Outcomes::Awaited(outcomes) => {
             outcomes.await.unwrap_or_else(|_| vec![UnitOutcome::Refused(StoreError::Closed.as_refusal()); count])
         }
     };
-    RelayFrame::Pushed { scope, number, outcomes }
+    // The end is taken after the outcomes: it is at or behind them.
+    RelayFrame::Pushed { scope: log.scope, number, outcomes, head: log.head() }
 }
 
 /// Lends a segment's bytes to the socket without copying them.

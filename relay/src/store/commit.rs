@@ -1,10 +1,10 @@
 //! One commit: the pushes that were waiting, judged unit by unit and written together.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use redb::Database;
-use regard_core::error::Refusal;
+use regard_core::error::{Cause, Refusal};
 use regard_core::gate::Header;
 use regard_core::id::{DeviceId, DocumentId};
 use regard_core::limits::UNIT_BYTES_MAX;
@@ -22,6 +22,8 @@ pub(crate) struct CheckedPush {
     pub(crate) log: Arc<Log>,
     pub(crate) carrier: DeviceId,
     pub(crate) units: Vec<Result<CheckedUnit, Refusal>>,
+    /// Other devices that are connected and have brought all that they made: what is new under their names is made up.
+    pub(crate) complete: HashSet<DeviceId>,
 }
 
 /// What a durable commit has to tell.
@@ -133,7 +135,7 @@ impl LogCommit {
         let mut weight = 0;
         for unit in push.units {
             let admitted = match &unit {
-                Ok(unit) => self.admit(unit, tables, cache)?,
+                Ok(unit) => self.admit(unit, &push.complete, tables, cache)?,
                 Err(refusal) => Err(refusal.clone()),
             };
             match (unit, admitted) {
@@ -164,13 +166,19 @@ impl LogCommit {
     fn admit(
         &mut self,
         unit: &CheckedUnit,
+        complete: &HashSet<DeviceId>,
         tables: &LogTables<'_>,
         cache: &mut IndexCache,
     ) -> Result<Result<Vec<Placed>, Refusal>, StoreError> {
         let headers: Vec<(DocumentId, &Header)> =
             unit.unit.changes.iter().map(|change| change.document).zip(&unit.headers).collect();
         let mut source = Documents { log: self.log.row, tables, cache, rows: &mut self.rows };
-        self.admission.admit(&headers, &mut source)
+        let author = unit.unit.author;
+        let may_bring = |header: &Header| {
+            let is_made_up = header.actor.device().into_iter().chain(author).any(|device| complete.contains(&device));
+            if is_made_up { Err(foreign(unit)) } else { Ok(()) }
+        };
+        self.admission.admit(&headers, &may_bring, &mut source)
     }
 
     /// A unit is visible since its last change is: now, or since the segment that holds that one.
@@ -239,6 +247,14 @@ impl LoggedFrame {
         let frame = wire::encode(&RelayFrame::Segment { scope: log.scope, packed });
         Self { first_seq, last_seq, carrier, after, frame }
     }
+}
+
+fn foreign(unit: &CheckedUnit) -> Refusal {
+    let detail = format!(
+        "save {} is in the name of a device that is connected itself and has not made it; it must be made again",
+        unit.unit.id
+    );
+    Refusal::new(Cause::ForeignActor, detail)
 }
 
 /// The unit without what the log holds already; `None` where that is everything.

@@ -112,7 +112,23 @@ impl LogStore {
     /// Segments from the one that holds the change after `seq`, up to about `bytes` and at least one where there is one.
     /// Reads the disk.
     pub(crate) fn segments_after(&self, log: &Log, seq: u64, bytes: usize) -> Result<Vec<LoggedFrame>, StoreError> {
-        let transaction = self.database.begin_read().map_err(StoreError::failed("beginning to read"))?;
+        let found = self.rows_after(log, seq, bytes)?;
+        Ok(found.into_iter().map(|(key, row)| LoggedFrame::new(log, first_seq(&key), row)).collect())
+    }
+
+    /// The same segments as they are stored, each with its last place.
+    pub(crate) fn packed_segments_after(
+        &self,
+        log: &Log,
+        seq: u64,
+        bytes: usize,
+    ) -> Result<Vec<(u64, Vec<u8>)>, StoreError> {
+        let found = self.rows_after(log, seq, bytes)?;
+        Ok(found.into_iter().map(|(_, row)| (row.last_seq, row.packed)).collect())
+    }
+
+    fn rows_after(&self, log: &Log, seq: u64, bytes: usize) -> Result<Vec<([u8; 12], SegmentRow)>, StoreError> {
+        let transaction = self.begin_read()?;
         let rows = segments(&transaction)?;
         let place = segment_key(log.row, seq.saturating_add(1));
         let from = match rows.last(segment_key(log.row, 0)..=place, segment_row)? {
@@ -122,12 +138,15 @@ impl LogStore {
         let has_room = |found: &[([u8; 12], SegmentRow)]| {
             found.is_empty() || found.iter().map(|(_, row)| row.packed.len()).sum::<usize>() < bytes
         };
-        let found = rows.scan(from..=segment_key(log.row, u64::MAX), segment_row, has_room)?;
-        Ok(found.into_iter().map(|(key, row)| LoggedFrame::new(log, first_seq(&key), row)).collect())
+        rows.scan(from..=segment_key(log.row, u64::MAX), segment_row, has_room)
     }
 
-    /// Whether the cursor is a place of this log. Reads the disk, and hashes at most one segment.
-    pub(crate) fn is_valid(&self, log: &Log, cursor: &Cursor) -> Result<bool, StoreError> {
+    /// Whether all these cursors are places of this log. Reads the disk, and hashes at most one segment for each.
+    pub(crate) fn are_valid(&self, log: &Log, cursors: &[Cursor]) -> Result<bool, StoreError> {
+        cursors.iter().try_fold(true, |valid, cursor| Ok(valid && self.is_valid(log, cursor)?))
+    }
+
+    fn is_valid(&self, log: &Log, cursor: &Cursor) -> Result<bool, StoreError> {
         let head = log.head();
         if cursor.epoch != head.epoch || cursor.seq > head.seq {
             return Ok(false);
@@ -135,7 +154,7 @@ impl LogStore {
         if cursor.seq == 0 || cursor.seq == head.seq {
             return Ok(*cursor == if cursor.seq == 0 { log.start() } else { head });
         }
-        let transaction = self.database.begin_read().map_err(StoreError::failed("beginning to read"))?;
+        let transaction = self.begin_read()?;
         let rows = segments(&transaction)?;
         let place = segment_key(log.row, cursor.seq);
         let found = rows.last(segment_key(log.row, 0)..=place, segment_row)?;
@@ -148,6 +167,10 @@ impl LogStore {
         }
         let within = cursor_within(&row, cursor).map_err(|refusal| rows.damaged(&key, &refusal.to_string()))?;
         Ok(within == *cursor)
+    }
+
+    pub(super) fn begin_read(&self) -> Result<redb::ReadTransaction, StoreError> {
+        self.database.begin_read().map_err(StoreError::failed("beginning to read"))
     }
 
     async fn ask(&self, request: Request) -> Result<(), StoreError> {
@@ -185,6 +208,8 @@ fn cursor_within(row: &SegmentRow, cursor: &Cursor) -> Result<Cursor, regard_cor
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use regard_core::error::Cause;
     use regard_core::id::{DeviceId, DocumentId, UnitId};
     use regard_core::record::{Kind, genesis};
@@ -201,7 +226,8 @@ mod tests {
         let unit =
             Unit { id: UnitId::from_bytes([1; 16]), author: None, saved_at: Timestamp(0), changes, signature: None };
         let carrier = DeviceId::from_bytes([2; 16]);
-        CheckedPush { log: Arc::clone(log), carrier, units: vec![Ok(check_unit(unit).expect("honest"))] }
+        let units = vec![Ok(check_unit(unit).expect("honest"))];
+        CheckedPush { log: Arc::clone(log), carrier, units, complete: HashSet::new() }
     }
 
     async fn outcome(store: &LogStore, log: &Arc<Log>, document: u8) -> UnitOutcome {

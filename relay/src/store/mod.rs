@@ -8,6 +8,7 @@ mod commit;
 mod documents;
 mod error;
 mod file;
+mod inventory;
 mod log;
 mod recent;
 mod rows;

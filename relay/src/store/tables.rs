@@ -10,7 +10,7 @@ use super::StoreError;
 use super::rows::{ReadRows, SealedTable, WriteRows};
 
 /// The format of `log.redb`.
-pub(super) const LOG_FORMAT: u32 = 1;
+pub(super) const LOG_FORMAT: u32 = 2;
 
 /// (workspace, scope) → [`LogRow`].
 pub(super) const LOGS: SealedTable<17> = SealedTable("logs");

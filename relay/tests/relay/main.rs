@@ -4,5 +4,6 @@ mod connections;
 mod joining;
 mod live;
 mod log;
+mod reconciling;
 mod refusals;
 mod support;

@@ -14,8 +14,8 @@ use regard_core::record::{Document, Edit, Kind, Scalar, genesis};
 use regard_core::time::Timestamp;
 use regard_core::wire::access::{InviteRequest, InviteResponse, JoinRequest, JoinResponse, Secret};
 use regard_core::wire::{
-    self, Applied, ClientFrame, Cursor, Hello, PROTOCOL_VERSION, Push, RelayFrame, Role, Scope, Segment, Subscribe,
-    Unit, UnitChange, UnitOutcome, Welcome,
+    self, Applied, ClientFrame, Cursor, Excerpt, Excerpted, Fetch, Hello, InventoryEntry, PROTOCOL_VERSION, Push,
+    RelayFrame, Role, Scope, Segment, Subscribe, Unit, UnitChange, UnitOutcome, Welcome,
 };
 use regard_relay::{Relay, Settings};
 use tokio::net::TcpStream;
@@ -91,6 +91,18 @@ impl Drop for Running {
 
 /// One HTTP request: status and body.
 pub(crate) async fn http(to: SocketAddr, method: &str, path: &str, token: Option<&str>, body: &str) -> (u16, String) {
+    let (status, body) = http_bytes(to, method, path, token, body.as_bytes().to_vec()).await;
+    (status, String::from_utf8(body).expect("text"))
+}
+
+/// The same for bodies that are no text.
+pub(crate) async fn http_bytes(
+    to: SocketAddr,
+    method: &str,
+    path: &str,
+    token: Option<&str>,
+    body: Vec<u8>,
+) -> (u16, Vec<u8>) {
     let stream = TcpStream::connect(to).await.expect("a relay");
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.expect("HTTP");
     tokio::spawn(connection);
@@ -98,11 +110,11 @@ pub(crate) async fn http(to: SocketAddr, method: &str, path: &str, token: Option
     if let Some(token) = token {
         request = request.header("authorization", format!("Bearer {token}"));
     }
-    let request = request.header("content-type", "application/json").body(Full::new(Bytes::from(body.to_owned())));
+    let request = request.header("content-type", "application/json").body(Full::new(Bytes::from(body)));
     let response = sender.send_request(request.expect("a request")).await.expect("a response");
     let status = response.status().as_u16();
     let body = response.into_body().collect().await.expect("a body").to_bytes();
-    (status, String::from_utf8(body.to_vec()).expect("text"))
+    (status, body.to_vec())
 }
 
 pub(crate) fn join_request(secret: &str, device: u8) -> JoinRequest {
@@ -254,7 +266,7 @@ impl Device {
     }
 
     pub(crate) async fn subscribe(&mut self, from: Option<Cursor>) {
-        self.send(&ClientFrame::Subscribe(Subscribe { scope: SCOPE, from })).await;
+        self.send(&ClientFrame::Subscribe(Subscribe { scope: SCOPE, from, witness: None })).await;
     }
 
     pub(crate) async fn applied(&mut self, cursor: Cursor) {
@@ -276,6 +288,40 @@ impl Device {
         }
     }
 
+    /// All documents of the log, and its end.
+    pub(crate) async fn inventory(&mut self) -> (Cursor, Vec<InventoryEntry>) {
+        self.send(&ClientFrame::Reconcile(SCOPE)).await;
+        let mut all = Vec::new();
+        loop {
+            let piece = self.wait(|frame| match frame {
+                RelayFrame::Inventory { at, entries, last, .. } => Some((*at, entries.clone(), *last)),
+                _ => None,
+            });
+            let (at, entries, last) = piece.await;
+            all.extend(wire::unpack_inventory(&entries).expect("a list"));
+            if last {
+                return (at, all);
+            }
+        }
+    }
+
+    /// All changes of some documents.
+    pub(crate) async fn fetch(&mut self, documents: &[DocumentId]) -> Vec<Excerpted> {
+        self.send(&ClientFrame::Fetch(Fetch { scope: SCOPE, documents: documents.to_vec() })).await;
+        let mut all = Vec::new();
+        loop {
+            let piece = self.wait(|frame| match frame {
+                RelayFrame::Excerpt { packed, last, .. } => Some((packed.clone(), *last)),
+                _ => None,
+            });
+            let (packed, last) = piece.await;
+            all.extend(Excerpt::unpack(&packed).expect("an excerpt").units);
+            if last {
+                return all;
+            }
+        }
+    }
+
     /// The next segment.
     pub(crate) async fn segment(&mut self) -> Vec<u8> {
         self.wait(|frame| match frame {
@@ -287,7 +333,12 @@ impl Device {
 }
 
 pub(crate) fn hello(versions: (u16, u16)) -> ClientFrame {
-    ClientFrame::Hello(Hello { versions, instance: 1, program: "test".into(), features: Vec::new() })
+    hello_of(versions, 0)
+}
+
+/// The greeting of a store that counts its connections.
+pub(crate) fn hello_of(versions: (u16, u16), instance: u64) -> ClientFrame {
+    ClientFrame::Hello(Hello { versions, instance, program: "test".into(), features: Vec::new() })
 }
 
 /// A record that grows by one change after another.
@@ -306,6 +357,10 @@ impl Growing {
 
     pub(crate) fn genesis(&self) -> UnitChange {
         UnitChange { document: self.id, bytes: genesis::bytes(Kind::Contact).to_vec() }
+    }
+
+    pub(crate) fn heads(&self) -> Vec<ChangeHash> {
+        self.document.heads()
     }
 
     pub(crate) fn edit(&mut self) -> UnitChange {

@@ -33,7 +33,7 @@ impl Raw {
         let opened = connect_async_with_config(request, Some(config), true).await;
         let (mut socket, _) = opened.doing("opening a socket")?;
         let versions = (PROTOCOL_VERSION, PROTOCOL_VERSION);
-        let hello = Hello { versions, instance: 1, program: "bench".into(), features: Vec::new() };
+        let hello = Hello { versions, instance: 0, program: "bench".into(), features: Vec::new() };
         socket.send(message(&ClientFrame::Hello(hello))).await.doing("greeting")?;
         match next(&mut socket).await? {
             RelayFrame::Welcome(_) => Ok(Self { socket }),
@@ -68,7 +68,7 @@ impl Raw {
     /// The whole log of a scope, packed as it came, with its epoch.
     pub(super) async fn log(&mut self, scope: Scope) -> Result<(EpochId, Vec<Vec<u8>>), Failure> {
         self.socket
-            .send(message(&ClientFrame::Subscribe(Subscribe { scope, from: None })))
+            .send(message(&ClientFrame::Subscribe(Subscribe { scope, from: None, witness: None })))
             .await
             .doing("subscribing")?;
         let mut segments = Vec::new();

@@ -76,7 +76,8 @@ impl Stage {
         let store = Store::create(&folder, identity).doing("creating a store")?;
         store.change_settings(|settings| settings.relay = Some(access)).doing("setting the relay")?;
         let store = Arc::new(store);
-        let (engine, running) = Engine::start(Arc::clone(&store)).doing("starting an engine")?;
+        let (engine, running) =
+            Engine::start(Arc::clone(&store), regard_core::limits::FRESHNESS_BOUND).doing("starting an engine")?;
         Ok(Device { store, engine, running })
     }
 

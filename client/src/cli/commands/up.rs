@@ -1,6 +1,8 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
+use std::time::Duration;
 
+use regard_core::limits::{FRESHNESS_BOUND, FRESHNESS_BOUND_MIN};
 use regard_core::sync::Link;
 use regard_core::wire::access::Secret;
 use regard_relay::Relay;
@@ -28,6 +30,10 @@ pub(crate) struct Up {
     /// Where the relay that is run here listens [default: 127.0.0.1:7171, or another port where that one is taken].
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
+    /// How old what is shown may be, in seconds, should the relay's pushes fail in silence.
+    #[arg(long, value_name = "SECONDS", env = "REGARD_FRESHNESS_BOUND", default_value_t = FRESHNESS_BOUND.as_secs(),
+        value_parser = clap::value_parser!(u64).range(FRESHNESS_BOUND_MIN.as_secs()..))]
+    freshness_bound: u64,
 }
 
 const PORT_DEFAULT: u16 = 7171;
@@ -36,7 +42,8 @@ const RELAY_FOLDER: &str = "relay";
 
 impl Up {
     pub(crate) async fn run(self, context: &Context<'_>) -> Result<(), Failure> {
-        let mut client = context.client().await?;
+        let bound = Duration::from_secs(self.freshness_bound);
+        let mut client = Client::open_with(&context.folder, bound).await?;
         let Some(workspace) = client.workspace().cloned() else {
             return Err(
                 Failure::new("`regard up` runs already on this store").hint("`regard status` says how it stands.")

@@ -1,23 +1,39 @@
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::error::Refusal;
-use crate::id::EpochId;
+use crate::id::{DocumentId, EpochId};
+use crate::sync::Difference;
 use crate::time::Timestamp;
-use crate::wire::{ClientFrame, Cursor, Directory, Peer, RelayFrame, Scope, Unit, UnitOutcome};
+use crate::wire::{
+    ClientFrame, Cursor, Directory, InventoryEntry, Peer, PollAnswer, RelayFrame, Scope, Subscribe, Unit, UnitOutcome,
+};
 
 /// What a session begins with, all from the store but the seed.
 #[derive(Debug, Clone)]
 pub struct Start {
-    /// The store's instance counter.
-    pub instance: u64,
     /// The program and its version, for people.
     pub program: String,
-    /// How far each scope's log has been applied.
-    pub cursors: Vec<(Scope, Option<Cursor>)>,
-    /// Places behind the cursors that were set aside, in order.
-    pub exceptions: Vec<(Scope, Vec<u64>)>,
+    /// The scopes and how far their logs have been applied.
+    pub scopes: Vec<ScopeStart>,
+    /// How old what is shown may be at most while the relay can be reached by whatever way.
+    pub freshness_bound: Duration,
     /// Spreads the waits between attempts.
     pub seed: u64,
+}
+
+/// How far a scope's log has been applied.
+#[derive(Debug, Clone)]
+pub struct ScopeStart {
+    /// The scope.
+    pub scope: Scope,
+    /// Applied up to here.
+    pub cursor: Option<Cursor>,
+    /// The furthest end of the log that an answer to a push has told.
+    pub witness: Option<Cursor>,
+    /// Places behind the cursor that were set aside, in order.
+    pub exceptions: Vec<u64>,
 }
 
 /// How the connection stands.
@@ -93,7 +109,10 @@ pub enum Event {
     /// The time of the last [`Effect::Wake`] has come.
     Timer,
     /// The socket is open.
-    Connected,
+    Connected {
+        /// The store's instance counter, raised durably for this connection.
+        instance: u64,
+    },
     /// The socket could not be opened, or closed, or the store failed.
     Closed {
         /// Why.
@@ -124,6 +143,43 @@ pub enum Event {
         /// Places set aside instead of applied.
         except: Vec<u64>,
     },
+    /// The answer to [`Effect::Compare`].
+    Compared {
+        /// The scope.
+        scope: Scope,
+        /// The documents that differ.
+        differing: Vec<Difference>,
+        /// As the effect said.
+        last: bool,
+    },
+    /// What [`Effect::ApplyExcerpt`] brought is durable.
+    ExcerptApplied {
+        /// The scope.
+        scope: Scope,
+        /// As the effect said.
+        last: bool,
+    },
+    /// What [`Effect::Refill`] asked for is durable.
+    Refilled {
+        /// The scope.
+        scope: Scope,
+        /// Where the cursor is now.
+        at: Cursor,
+    },
+    /// Refused saves have been made again and wait in the outbox, durably. What stood in their way may apply now.
+    Redone {
+        /// The scope.
+        scope: Scope,
+        /// Places that were set aside and are applied now.
+        healed: Vec<u64>,
+    },
+    /// The answer to [`Effect::Poll`]; empty where the relay was not reached.
+    Polled {
+        /// What it answered, scope by scope.
+        answers: Vec<PollAnswer>,
+    },
+    /// The answer to [`Effect::Renew`]: the store has an identity of its own.
+    Renewed,
 }
 
 /// What is to be done, in this order.
@@ -150,6 +206,8 @@ pub enum Effect {
         epoch: EpochId,
         /// The saves' places in the outbox, and what became of each.
         outcomes: Vec<(u64, UnitOutcome)>,
+        /// The end of the log that the answer told, to be kept as the witness together with the rest.
+        head: Cursor,
     },
     /// Apply a packed segment and move the cursor in one transaction; answer [`Event::Applied`].
     Apply {
@@ -167,11 +225,47 @@ pub enum Effect {
         /// To here.
         cursor: Cursor,
     },
-    /// Forget the cursor, and put every held change into the outbox again.
-    Restart {
+    /// Compare a piece of the relay's list with the documents behind `after`, up to the last entry or, in the last piece,
+    /// to the end; answer [`Event::Compared`].
+    Compare {
         /// The scope.
         scope: Scope,
+        /// The last document of the piece before.
+        after: Option<DocumentId>,
+        /// The piece.
+        entries: Vec<InventoryEntry>,
+        /// Whether nothing follows.
+        last: bool,
     },
+    /// Apply a packed excerpt of the log without moving the cursor; answer [`Event::ExcerptApplied`].
+    ApplyExcerpt {
+        /// The scope.
+        scope: Scope,
+        /// The log's life.
+        epoch: EpochId,
+        /// The excerpt.
+        packed: Vec<u8>,
+        /// Whether nothing follows.
+        last: bool,
+    },
+    /// Put what the log still lacks of these documents into the outbox, before what waits there, and move the cursor to
+    /// `at`, in one transaction; answer [`Event::Refilled`].
+    Refill {
+        /// The scope.
+        scope: Scope,
+        /// The end of the log when its list was made.
+        at: Cursor,
+        /// The documents that differed.
+        differing: Vec<Difference>,
+    },
+    /// Ask the relay by a way of its own for what follows these cursors; answer [`Event::Polled`].
+    Poll {
+        /// The scopes.
+        wishes: Vec<Subscribe>,
+    },
+    /// The relay says that this store is a copy: get a device id, a token and an actor of its own, and answer
+    /// [`Event::Renewed`], or [`Event::Closed`] where that fails.
+    Renew,
     /// Keep the directory.
     Directory(Directory),
     /// Keep where other devices are.

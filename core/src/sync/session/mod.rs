@@ -5,65 +5,57 @@
 //! and reports back as an [`Event`]. [`Effect::Apply`] and [`Effect::Settle`] must be durable before they are reported.
 
 mod effect;
+mod freshness;
 mod pull;
 mod push;
+mod reconcile;
+mod scope;
 
-use std::collections::HashMap;
+pub use effect::{Effect, Event, Link, Queued, ScopeStart, Start};
 
-pub use effect::{Effect, Event, Link, Queued, Start};
-
-use self::pull::Pull;
-use self::push::Outbox;
+use self::freshness::Freshness;
+use self::scope::ScopeState;
 use super::backoff::Backoff;
 use crate::error::{Cause, Refusal};
-use crate::id::EpochId;
-use crate::limits::{KEEPALIVE, PEER_PATIENCE};
+use crate::limits::{KEEPALIVE, PEER_PATIENCE, PUSH_PATIENCE};
 use crate::time::Timestamp;
-use crate::wire::{ClientFrame, Hello, PROTOCOL_VERSION, RelayFrame, Scope, UnitOutcome, Welcome};
+use crate::wire::{ClientFrame, Cursor, Hello, PROTOCOL_VERSION, PollAnswer, RelayFrame, Scope, UnitOutcome, Welcome};
 
 /// The state machine. Waits and deadlines are its own; it sees time only as the argument of [`Session::handle`].
 #[derive(Debug)]
 pub struct Session {
-    hello: Hello,
+    program: String,
     link: Link,
     backoff: Backoff,
     scopes: Vec<ScopeState>,
     heard_at: Timestamp,
-}
-
-#[derive(Debug)]
-struct ScopeState {
-    scope: Scope,
-    /// The life of the log that this connection is about.
-    epoch: Option<EpochId>,
-    outbox: Outbox,
-    pull: Pull,
+    freshness: Freshness,
+    /// Whether this store was told to be a copy and took an identity of its own, since the last connection that stood.
+    renewed: bool,
 }
 
 impl Session {
     /// A session that is offline until [`Event::GoOnline`] comes.
     #[must_use]
     pub fn new(start: Start, now: Timestamp) -> Self {
-        let mut exceptions: HashMap<Scope, Vec<u64>> = start.exceptions.into_iter().collect();
-        let scopes = start.cursors.into_iter().map(|(scope, cursor)| {
-            let except = exceptions.remove(&scope).unwrap_or_default();
-            let (outbox, pull) = (Outbox::new(scope), Pull::new(scope, cursor, except));
-            ScopeState { scope, epoch: None, outbox, pull }
-        });
-        let hello = Hello {
-            versions: (PROTOCOL_VERSION, PROTOCOL_VERSION),
-            instance: start.instance,
+        Self {
             program: start.program,
-            features: Vec::new(),
-        };
-        let (link, backoff) = (Link::Offline { since: now }, Backoff::new(start.seed));
-        Self { hello, link, backoff, scopes: scopes.collect(), heard_at: now }
+            link: Link::Offline { since: now },
+            backoff: Backoff::new(start.seed),
+            scopes: start.scopes.into_iter().map(ScopeState::new).collect(),
+            heard_at: now,
+            freshness: Freshness::new(start.freshness_bound, now),
+            renewed: false,
+        }
     }
 
     /// Takes in what happened and answers what is to be done.
     pub fn handle(&mut self, event: Event, now: Timestamp) -> Vec<Effect> {
         let before = self.link.clone();
         let mut effects = self.react(event, now);
+        if self.link.is_live() {
+            effects.extend(self.scopes.iter_mut().filter_map(ScopeState::completed));
+        }
         if self.link != before {
             effects.push(Effect::Announce(self.link.clone()));
         }
@@ -79,7 +71,7 @@ impl Session {
     /// Whether everything that was here has been sent and acknowledged, and everything that was there is applied.
     #[must_use]
     pub fn is_settled(&self) -> bool {
-        self.link.is_live() && self.scopes.iter().all(|state| state.outbox.is_drained() && state.pull.is_caught_up())
+        self.link.is_live() && self.scopes.iter().all(ScopeState::is_settled)
     }
 
     fn react(&mut self, event: Event, now: Timestamp) -> Vec<Effect> {
@@ -87,10 +79,7 @@ impl Session {
             Event::GoOnline if !self.link.is_live() && !self.link.is_connecting() => self.connect(now),
             Event::GoOffline => self.leave(Link::Offline { since: now }),
             Event::Timer => self.on_timer(now),
-            Event::Connected if self.link.is_connecting() => {
-                self.heard_at = now;
-                vec![Effect::Send(ClientFrame::Hello(self.hello.clone())), Effect::Wake(now.after(PEER_PATIENCE))]
-            }
+            Event::Connected { instance } if self.link.is_connecting() => self.greet(instance, now),
             Event::Closed { reason } if !self.link.is_at_rest() => self.wait(reason, now),
             Event::Heard => {
                 self.heard_at = now;
@@ -100,11 +89,28 @@ impl Session {
                 self.heard_at = now;
                 self.on_frame(frame, now)
             }
-            Event::Saved { scope } => self.saved(scope),
-            Event::Outbox { scope, units } if self.link.is_live() => self.state(scope).outbox.on_units(units),
-            Event::Applied { scope, cursor, except } => self.on_applied(scope, cursor, except),
-            Event::GoOnline | Event::Connected | Event::Closed { .. } | Event::Outbox { .. } => Vec::new(),
+            Event::Polled { answers } => self.on_polled(answers, now),
+            Event::Renewed if !self.link.is_live() && !self.link.is_at_rest() => self.connect(now),
+            Event::Saved { scope } => self.state(scope, ScopeState::saved),
+            Event::Applied { scope, cursor, except } => self.state(scope, |state| state.applied(cursor, except)),
+            Event::Redone { scope, healed } => self.state(scope, |state| state.redone(&healed)),
+            Event::Outbox { scope, units } => self.state(scope, |state| state.outbox(units, now)),
+            Event::Compared { scope, differing, last } => self.state(scope, |state| state.compared(differing, last)),
+            Event::ExcerptApplied { scope, last } => self.state(scope, |state| state.excerpt_applied(last)),
+            Event::Refilled { scope, at } => self.state(scope, |state| state.refilled(at)),
+            Event::GoOnline | Event::Connected { .. } | Event::Closed { .. } | Event::Renewed => Vec::new(),
         }
+    }
+
+    fn greet(&mut self, instance: u64, now: Timestamp) -> Vec<Effect> {
+        self.heard_at = now;
+        let versions = (PROTOCOL_VERSION, PROTOCOL_VERSION);
+        let hello = Hello { versions, instance, program: self.program.clone(), features: Vec::new() };
+        let mut effects = vec![Effect::Send(ClientFrame::Hello(hello))];
+        // Not after the answer: a connection that finds nothing new takes one round trip.
+        effects.extend(self.scopes.iter_mut().map(ScopeState::subscribe));
+        effects.push(Effect::Wake(now.after(PEER_PATIENCE)));
+        effects
     }
 
     fn connect(&mut self, now: Timestamp) -> Vec<Effect> {
@@ -116,16 +122,18 @@ impl Session {
     fn leave(&mut self, link: Link) -> Vec<Effect> {
         let was_open = self.link.is_live() || self.link.is_connecting();
         self.link = link;
-        for state in &mut self.scopes {
-            state.outbox.disconnected();
-            state.pull.disconnected();
-        }
+        self.scopes.iter_mut().for_each(ScopeState::disconnected);
         if was_open { vec![Effect::Close] } else { Vec::new() }
     }
 
     fn wait(&mut self, reason: Refusal, now: Timestamp) -> Vec<Effect> {
         if reason.cause == Cause::Revoked {
             return self.leave(Link::Ended { since: now, reason });
+        }
+        if reason.cause == Cause::Copied && !std::mem::replace(&mut self.renewed, true) {
+            let mut effects = self.leave(Link::Connecting { since: now });
+            effects.extend([Effect::Renew, Effect::Wake(now.after(PEER_PATIENCE))]);
+            return effects;
         }
         // Two copies of a store would take turns in replacing each other, ever as quickly as the first time.
         if self.link.is_live() && reason.cause != Cause::Replaced {
@@ -144,6 +152,11 @@ impl Session {
 
     fn on_timer(&mut self, now: Timestamp) -> Vec<Effect> {
         match &self.link {
+            Link::Waiting { .. } if self.freshness.is_due(now) => {
+                let mut effects = vec![self.poll(now)];
+                effects.extend(self.on_timer(now));
+                effects
+            }
             Link::Waiting { retry_at, .. } if now >= *retry_at => {
                 // The loss counts from when it began, through all attempts.
                 let since = match self.link {
@@ -156,14 +169,55 @@ impl Session {
             }
             Link::Waiting { retry_at, .. } => vec![Effect::Wake(*retry_at)],
             Link::Offline { .. } | Link::Ended { .. } => Vec::new(),
-            Link::Connecting { .. } | Link::Live { .. } => {
-                let deadline = self.heard_at.after(if self.link.is_live() { 3 * KEEPALIVE } else { PEER_PATIENCE });
-                if now < deadline {
-                    return vec![Effect::Wake(deadline)];
-                }
-                self.wait(Refusal::new(Cause::Unavailable, "the relay has not been heard of for too long"), now)
+            Link::Connecting { .. } => {
+                let deadline = self.heard_at.after(PEER_PATIENCE);
+                if now < deadline { vec![Effect::Wake(deadline)] } else { self.wait(silent(), now) }
             }
+            Link::Live { .. } => self.look_after(now),
         }
+    }
+
+    /// Looks whether a standing connection still works, and asks by another way when that is due.
+    fn look_after(&mut self, now: Timestamp) -> Vec<Effect> {
+        let deadline = self.heard_at.after(3 * KEEPALIVE);
+        let unanswered = self.scopes.iter().filter_map(ScopeState::waits_since).min();
+        if now >= deadline || unanswered.is_some_and(|since| now >= since.after(PUSH_PATIENCE)) {
+            return self.wait(silent(), now);
+        }
+        let mut effects = Vec::new();
+        if self.freshness.is_due(now) {
+            effects.push(self.poll(now));
+        }
+        effects.push(Effect::Wake(deadline.min(self.freshness.due_at())));
+        effects
+    }
+
+    fn poll(&mut self, now: Timestamp) -> Effect {
+        self.freshness.asked(now);
+        Effect::Poll { wishes: self.scopes.iter().map(ScopeState::wish).collect() }
+    }
+
+    /// What a poll brings should have come by the connection long ago: one that brought it not is left.
+    fn on_polled(&mut self, answers: Vec<PollAnswer>, now: Timestamp) -> Vec<Effect> {
+        if self.link.is_at_rest() {
+            return Vec::new();
+        }
+        let mut effects = Vec::new();
+        let (mut is_stale, mut more) = (false, false);
+        for answer in answers {
+            more |= answer.more;
+            let Some(state) = self.scopes.iter_mut().find(|state| state.is_of(answer.scope)) else { continue };
+            is_stale |= state.is_stale(&answer);
+            effects.extend(state.polled(answer));
+        }
+        if more {
+            self.freshness.ask_again(now);
+            effects.push(Effect::Wake(now));
+        } else if is_stale && self.link.is_live() {
+            let detail = "the connection stood and brought nothing, though there was something";
+            effects.extend(self.wait(Refusal::new(Cause::Unavailable, detail), now));
+        }
+        effects
     }
 
     fn on_frame(&mut self, frame: RelayFrame, now: Timestamp) -> Vec<Effect> {
@@ -172,20 +226,15 @@ impl Session {
             RelayFrame::Refused(refusal) => self.wait(refusal, now),
             _ if !self.link.is_live() => Vec::new(),
             RelayFrame::Welcome(_) => self.wait(Refusal::new(Cause::Malformed, "the relay greeted twice"), now),
-            RelayFrame::Pushed { scope, number, outcomes } => self.on_pushed(scope, number, outcomes, now),
-            RelayFrame::Segment { scope, packed } => {
-                self.state(scope).epoch.map(|epoch| Effect::Apply { scope, epoch, packed }).into_iter().collect()
+            RelayFrame::Pushed { scope, number, outcomes, head } => self.on_pushed(scope, number, outcomes, head, now),
+            RelayFrame::Segment { scope, packed } => self.state(scope, |state| state.segment(packed)),
+            RelayFrame::Advanced { scope, cursor } => self.state(scope, |state| state.advanced(cursor)),
+            RelayFrame::CaughtUp { scope, cursor } => self.state(scope, |state| state.caught_up(cursor)),
+            RelayFrame::CursorVoid { scope, head } => self.strictly(scope, now, |state| state.cursor_void(head)),
+            RelayFrame::Inventory { scope, at, entries, last } => {
+                self.strictly(scope, now, |state| state.inventory(at, &entries, last))
             }
-            RelayFrame::Advanced { scope, cursor } => vec![Effect::Advance { scope, cursor }],
-            RelayFrame::CaughtUp { scope, cursor } => {
-                self.state(scope).pull.caught_up(cursor);
-                Vec::new()
-            }
-            RelayFrame::CursorVoid { scope, head } => {
-                let state = self.state(scope);
-                state.epoch = Some(head.epoch);
-                state.restart()
-            }
+            RelayFrame::Excerpt { scope, packed, last } => self.state(scope, |state| state.excerpt(packed, last)),
             RelayFrame::Peers(peers) => vec![Effect::Peers(peers)],
             RelayFrame::Directory(directory) => vec![Effect::Directory(directory)],
         }
@@ -197,71 +246,57 @@ impl Session {
             return self.wait(Refusal::new(Cause::Version, detail), now);
         }
         self.link = Link::Live { since: now };
-        let mut effects = vec![Effect::Directory(welcome.directory), Effect::Wake(now.after(3 * KEEPALIVE))];
+        self.renewed = false;
         for head in welcome.logs {
-            let Some(state) = self.scopes.iter_mut().find(|state| state.scope == head.scope) else { continue };
-            state.epoch = Some(head.cursor.epoch);
-            if state.pull.is_of(head.cursor.epoch) {
-                effects.push(state.pull.subscribe());
-                effects.extend(state.outbox.connected());
-            } else {
-                effects.extend(state.restart());
+            if let Some(state) = self.scopes.iter_mut().find(|state| state.is_of(head.scope)) {
+                state.welcomed(head.cursor.epoch);
             }
         }
-        effects
+        let deadline = now.after(3 * KEEPALIVE).min(self.freshness.due_at());
+        vec![Effect::Directory(welcome.directory), Effect::Wake(deadline)]
     }
 
-    fn saved(&mut self, scope: Scope) -> Vec<Effect> {
-        let live = self.link.is_live();
-        self.state(scope).outbox.saved(live)
-    }
-
-    fn on_pushed(&mut self, scope: Scope, number: u64, outcomes: Vec<UnitOutcome>, now: Timestamp) -> Vec<Effect> {
+    fn on_pushed(
+        &mut self,
+        scope: Scope,
+        number: u64,
+        outcomes: Vec<UnitOutcome>,
+        head: Cursor,
+        now: Timestamp,
+    ) -> Vec<Effect> {
         let later = outcomes.iter().find_map(|outcome| match outcome {
             UnitOutcome::Refused(refusal) if refusal.cause.may_pass_later() => Some(refusal.clone()),
             _ => None,
         });
-        let state = self.state(scope);
-        let Some(epoch) = state.epoch else { return Vec::new() };
-        let settled = state.outbox.on_pushed(epoch, number, outcomes);
-        match (settled, later) {
-            (Err(refusal), _) => self.wait(refusal, now),
-            (Ok(mut effects), Some(refusal)) => {
-                effects.extend(self.wait(refusal, now));
-                effects
-            }
-            (Ok(effects), None) => effects,
+        let mut effects = self.strictly(scope, now, |state| state.pushed(number, outcomes, head));
+        if let Some(refusal) = later.filter(|_| self.link.is_live()) {
+            effects.extend(self.wait(refusal, now));
         }
+        effects
     }
 
-    fn on_applied(&mut self, scope: Scope, cursor: crate::wire::Cursor, except: Vec<u64>) -> Vec<Effect> {
-        let receipt = self.state(scope).pull.applied(cursor, except);
-        if self.link.is_live() { vec![Effect::Send(ClientFrame::Applied(receipt))] } else { Vec::new() }
+    /// What a scope makes of it; nothing where this session does not synchronize the scope.
+    fn state(&mut self, scope: Scope, work: impl FnOnce(&mut ScopeState) -> Vec<Effect>) -> Vec<Effect> {
+        self.scopes.iter_mut().find(|state| state.is_of(scope)).map(work).unwrap_or_default()
     }
 
-    fn state(&mut self, scope: Scope) -> &mut ScopeState {
-        let at = self.scopes.iter().position(|state| state.scope == scope).unwrap_or_else(|| {
-            self.scopes.push(ScopeState {
-                scope,
-                epoch: None,
-                outbox: Outbox::new(scope),
-                pull: Pull::new(scope, None, Vec::new()),
-            });
-            self.scopes.len() - 1
-        });
-        &mut self.scopes[at]
+    /// The same, where a relay that makes no sense is left.
+    fn strictly(
+        &mut self,
+        scope: Scope,
+        now: Timestamp,
+        work: impl FnOnce(&mut ScopeState) -> Result<Vec<Effect>, Refusal>,
+    ) -> Vec<Effect> {
+        match self.scopes.iter_mut().find(|state| state.is_of(scope)).map(work) {
+            Some(Ok(effects)) => effects,
+            Some(Err(refusal)) => self.wait(refusal, now),
+            None => Vec::new(),
+        }
     }
 }
 
-impl ScopeState {
-    /// The log is another one than the cursor's: everything held goes into the outbox again, and everything logged is
-    /// looked through. What either side has already is recognized by its hash.
-    fn restart(&mut self) -> Vec<Effect> {
-        let mut effects = vec![Effect::Restart { scope: self.scope }];
-        effects.push(self.pull.subscribe_from_start());
-        effects.extend(self.outbox.connected());
-        effects
-    }
+fn silent() -> Refusal {
+    Refusal::new(Cause::Unavailable, "the relay has not been heard of for too long")
 }
 
 #[cfg(test)]

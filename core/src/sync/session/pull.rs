@@ -1,5 +1,4 @@
-use super::effect::Effect;
-use crate::id::EpochId;
+use super::effect::{Effect, ScopeStart};
 use crate::limits::QUARANTINE_MAX;
 use crate::wire::{Applied, ClientFrame, Cursor, Scope, Subscribe};
 
@@ -9,37 +8,52 @@ pub(super) struct Pull {
     scope: Scope,
     /// Applied and durable here.
     cursor: Option<Cursor>,
+    /// The furthest end of the log that an answer to a push has told.
+    witness: Option<Cursor>,
     /// The end of the log when the relay last said that everything has been sent; `None` while catching up.
     target: Option<u64>,
     except: Vec<u64>,
 }
 
 impl Pull {
-    pub(super) fn new(scope: Scope, cursor: Option<Cursor>, except: Vec<u64>) -> Self {
-        Self { scope, cursor, target: None, except }
-    }
-
-    /// Whether the cursor belongs to a log of this epoch, as it does before the first one is known.
-    pub(super) fn is_of(&self, epoch: EpochId) -> bool {
-        self.cursor.is_none_or(|cursor| cursor.epoch == epoch)
+    pub(super) fn new(start: ScopeStart) -> Self {
+        let ScopeStart { scope, cursor, witness, exceptions } = start;
+        Self { scope, cursor, witness, target: None, except: exceptions }
     }
 
     pub(super) fn disconnected(&mut self) {
         self.target = None;
     }
 
-    pub(super) fn subscribe(&self) -> Effect {
-        Effect::Send(ClientFrame::Subscribe(Subscribe { scope: self.scope, from: self.cursor }))
+    /// What is wanted of the log.
+    pub(super) fn wish(&self) -> Subscribe {
+        let is_ahead = |witness: &Cursor| {
+            self.cursor.is_none_or(|cursor| cursor.epoch != witness.epoch || cursor.seq < witness.seq)
+        };
+        Subscribe { scope: self.scope, from: self.cursor, witness: self.witness.filter(is_ahead) }
     }
 
-    pub(super) fn subscribe_from_start(&mut self) -> Effect {
-        (self.cursor, self.target) = (None, None);
+    pub(super) fn subscribe(&self) -> Effect {
+        Effect::Send(ClientFrame::Subscribe(self.wish()))
+    }
+
+    /// Goes on at another place: what was known of places before says nothing there.
+    pub(super) fn move_to(&mut self, cursor: Cursor) {
+        (self.cursor, self.witness, self.target) = (Some(cursor), None, None);
         self.except.clear();
-        self.subscribe()
+    }
+
+    pub(super) fn witnessed(&mut self, head: Cursor) {
+        self.witness = Some(head);
     }
 
     pub(super) fn caught_up(&mut self, cursor: Cursor) {
         self.target = Some(cursor.seq);
+    }
+
+    /// Whether less is applied than up to this end of the log.
+    pub(super) fn is_before(&self, head: Cursor) -> bool {
+        self.cursor.is_none_or(|cursor| cursor.epoch != head.epoch || cursor.seq < head.seq)
     }
 
     pub(super) fn is_caught_up(&self) -> bool {
@@ -54,5 +68,13 @@ impl Pull {
         let old = self.except.len().saturating_sub(QUARANTINE_MAX);
         self.except.drain(..old);
         Applied { scope: self.scope, cursor, except: self.except.clone() }
+    }
+
+    /// Places that were set aside are applied after all; answers the receipt that says so.
+    pub(super) fn healed(&mut self, healed: &[u64]) -> Option<Applied> {
+        let before = self.except.len();
+        self.except.retain(|place| !healed.contains(place));
+        let cursor = self.cursor.filter(|_| self.except.len() < before)?;
+        Some(Applied { scope: self.scope, cursor, except: self.except.clone() })
     }
 }

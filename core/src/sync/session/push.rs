@@ -4,7 +4,8 @@ use super::effect::{Effect, Queued};
 use crate::error::{Cause, Refusal};
 use crate::id::EpochId;
 use crate::limits::PUSHES_IN_FLIGHT_MAX;
-use crate::wire::{ClientFrame, Push, Scope, Unit, UnitOutcome, encode_batch};
+use crate::time::Timestamp;
+use crate::wire::{ClientFrame, Cursor, Push, Scope, Unit, UnitOutcome, encode_batch};
 
 /// Drains a scope's outbox in order, with a few pushes on the way at a time. What is not acknowledged when the connection
 /// ends is read and sent again by the next one; the relay knows it by its hash.
@@ -24,6 +25,7 @@ pub(super) struct Outbox {
 struct InFlight {
     number: u64,
     places: Vec<u64>,
+    sent_at: Timestamp,
 }
 
 impl Outbox {
@@ -50,7 +52,12 @@ impl Outbox {
         if live { self.pump() } else { Vec::new() }
     }
 
-    pub(super) fn on_units(&mut self, queued: Vec<Queued>) -> Vec<Effect> {
+    /// Since when the oldest push waits for its answer.
+    pub(super) fn waits_since(&self) -> Option<Timestamp> {
+        self.in_flight.front().map(|push| push.sent_at)
+    }
+
+    pub(super) fn on_units(&mut self, queued: Vec<Queued>, now: Timestamp) -> Vec<Effect> {
         if !std::mem::take(&mut self.reading) {
             return Vec::new();
         }
@@ -63,7 +70,7 @@ impl Outbox {
             queued.into_iter().map(|queued| (queued.place, queued.unit)).unzip();
         let number = self.next_number;
         self.next_number += 1;
-        self.in_flight.push_back(InFlight { number, places });
+        self.in_flight.push_back(InFlight { number, places, sent_at: now });
         let push = Push { scope: self.scope, number, units: encode_batch(&units) };
         let mut effects = vec![Effect::Send(ClientFrame::Push(push))];
         effects.extend(self.pump());
@@ -76,6 +83,7 @@ impl Outbox {
         epoch: EpochId,
         number: u64,
         outcomes: Vec<UnitOutcome>,
+        head: Cursor,
     ) -> Result<Vec<Effect>, Refusal> {
         let unexpected =
             || Refusal::new(Cause::Malformed, format!("the relay answers push {number}, which was not sent"));
@@ -90,7 +98,7 @@ impl Outbox {
         let outcomes: Vec<_> = settled.collect();
         let mut effects = Vec::new();
         if !outcomes.is_empty() {
-            effects.push(Effect::Settle { scope: self.scope, epoch, outcomes });
+            effects.push(Effect::Settle { scope: self.scope, epoch, outcomes, head });
         }
         effects.extend(self.pump());
         Ok(effects)

@@ -1,6 +1,6 @@
 use redb::WriteTransaction;
 use regard_core::error::{Cause, Refusal};
-use regard_core::id::{MemberId, WorkspaceId, parse_hex};
+use regard_core::id::{DeviceId, MemberId, WorkspaceId, parse_hex};
 use regard_core::time::Timestamp;
 use regard_core::wire::access::{InviteRequest, InviteResponse, JoinRequest, JoinResponse, Secret};
 use regard_core::wire::{self, Role};
@@ -73,7 +73,9 @@ impl AccessStore {
                 request.member
             }
         };
-        add_device(&transaction, workspace, request, member, &token, now)?;
+        let device =
+            NewDevice { id: request.device, name: &request.device_name, public_key: &request.public_key, member };
+        add_device(&transaction, workspace, &device, &token, now)?;
         raise_version(&transaction, workspace)?;
         file::commit(transaction)?;
         Ok(JoinResponse { token: token.reveal(), member, directory: self.directory(workspace)? })
@@ -121,25 +123,33 @@ fn add_member(
     Ok(members.put(&key, wire::encode(row))?)
 }
 
-fn add_device(
+/// A device that is to be made known.
+pub(super) struct NewDevice<'a> {
+    pub(super) id: DeviceId,
+    pub(super) name: &'a str,
+    /// 64 hexadecimal digits.
+    pub(super) public_key: &'a str,
+    pub(super) member: MemberId,
+}
+
+pub(super) fn add_device(
     transaction: &WriteTransaction,
     workspace: WorkspaceId,
-    request: &JoinRequest,
-    member: MemberId,
+    device: &NewDevice<'_>,
     token: &Secret,
     now: Timestamp,
 ) -> Result<(), AccessError> {
     let mut devices = DEVICES.write(transaction)?;
-    let key = pair_key(workspace, request.device.as_bytes());
+    let key = pair_key(workspace, device.id.as_bytes());
     if devices.get(&key, device_row)?.is_some() {
-        return Err(not_allowed(format!("device {} has joined this workspace already", request.device)).into());
+        return Err(not_allowed(format!("device {} has joined this workspace already", device.id)).into());
     }
-    let public_key = parse_hex(&request.public_key).filter(|key| key.len() == PUBLIC_KEY_BYTES);
+    let public_key = parse_hex(device.public_key).filter(|key| key.len() == PUBLIC_KEY_BYTES);
     let public_key =
         public_key.ok_or_else(|| Refusal::new(Cause::Malformed, "the public key has not 64 hexadecimal digits"))?;
     let row = DeviceRow {
-        member,
-        name: checked_name(&request.device_name, "the device's name")?,
+        member: device.member,
+        name: checked_name(device.name, "the device's name")?,
         public_key,
         token_digest: token.digest(),
         joined_at: now,
@@ -154,7 +164,6 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use regard_core::id::DeviceId;
     use regard_core::limits::INVITATION_LIFETIME;
 
     #[test]

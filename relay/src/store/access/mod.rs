@@ -1,6 +1,7 @@
 //! Who may come in: workspaces, members, devices and invitations, in `access.redb`.
 
 mod directory;
+mod instances;
 mod joining;
 mod peers;
 mod rows;

@@ -13,7 +13,7 @@ use crate::store::rows::SealedTable;
 use crate::store::tables::joined;
 
 /// The format of `access.redb`.
-pub(super) const ACCESS_FORMAT: u32 = 1;
+pub(super) const ACCESS_FORMAT: u32 = 2;
 
 /// Workspace → [`WorkspaceRow`].
 pub(super) const WORKSPACES: SealedTable<16> = SealedTable("workspaces");
@@ -25,6 +25,9 @@ pub(super) const DEVICES: SealedTable<32> = SealedTable("devices");
 pub(super) const INVITATIONS: SealedTable<48> = SealedTable("invitations");
 /// (workspace, device) → [`PeerRow`].
 pub(super) const PEERS: SealedTable<32> = SealedTable("peers");
+
+/// (workspace, device) → the greatest instance counter that the device's store has said.
+pub(super) const INSTANCES: SealedTable<32> = SealedTable("instances");
 
 /// Characters of a name of a workspace, a member or a device.
 const NAME_CHARS_MAX: usize = 200;

@@ -1,3 +1,8 @@
+mod freshness;
+mod reconcile;
+
+use std::time::Duration;
+
 use super::*;
 use crate::id::{DeviceId, EpochId, UnitId, WorkspaceId};
 use crate::wire::{Applied, Cursor, Directory, LogHead, Push, Subscribe, Unit};
@@ -10,10 +15,26 @@ fn cursor(seq: u64) -> Cursor {
     Cursor { seq, ..start }
 }
 
+const BOUND: Duration = Duration::from_mins(15);
+
+fn start(scope: ScopeStart) -> Start {
+    Start { program: "test".into(), scopes: vec![scope], freshness_bound: BOUND, seed: 1 }
+}
+
+fn scope_start(cursor: Option<Cursor>) -> ScopeStart {
+    ScopeStart { scope: SCOPE, cursor, witness: None, exceptions: Vec::new() }
+}
+
 fn session(from: Option<Cursor>) -> Session {
-    let start =
-        Start { instance: 1, program: "test".into(), cursors: vec![(SCOPE, from)], exceptions: Vec::new(), seed: 1 };
-    Session::new(start, Timestamp(0))
+    Session::new(start(scope_start(from)), Timestamp(0))
+}
+
+fn connected() -> Event {
+    Event::Connected { instance: 1 }
+}
+
+fn caught_up(head: Cursor) -> Event {
+    Event::Frame(RelayFrame::CaughtUp { scope: SCOPE, cursor: head })
 }
 
 fn welcome(head: Cursor) -> Event {
@@ -29,8 +50,9 @@ fn welcome(head: Cursor) -> Event {
 fn live(from: Option<Cursor>, head: Cursor) -> Session {
     let mut session = session(from);
     session.handle(Event::GoOnline, Timestamp(0));
-    session.handle(Event::Connected, Timestamp(0));
+    session.handle(connected(), Timestamp(0));
     session.handle(welcome(head), Timestamp(0));
+    session.handle(caught_up(head), Timestamp(0));
     session
 }
 
@@ -44,7 +66,7 @@ fn visible(seq: u64) -> UnitOutcome {
 }
 
 fn pushed(number: u64, outcomes: Vec<UnitOutcome>) -> Event {
-    Event::Frame(RelayFrame::Pushed { scope: SCOPE, number, outcomes })
+    Event::Frame(RelayFrame::Pushed { scope: SCOPE, number, outcomes, head: cursor(number) })
 }
 
 fn unavailable() -> Refusal {
@@ -55,13 +77,18 @@ fn unavailable() -> Refusal {
 fn going_online_greets_subscribes_from_the_cursor_and_drains_the_outbox() {
     let mut session = session(Some(cursor(7)));
     assert_eq!(session.handle(Event::GoOnline, Timestamp(0))[0], Effect::Connect);
-    let greeting = session.handle(Event::Connected, Timestamp(1));
+    let greeting = session.handle(connected(), Timestamp(1));
     assert!(matches!(&greeting[0], Effect::Send(ClientFrame::Hello(hello)) if hello.instance == 1), "{greeting:?}");
+    let subscribe = Subscribe { scope: SCOPE, from: Some(cursor(7)), witness: None };
+    assert_eq!(greeting[1], Effect::Send(ClientFrame::Subscribe(subscribe)), "{greeting:?}");
     let effects = session.handle(welcome(cursor(9)), Timestamp(2));
-    let subscribe = Subscribe { scope: SCOPE, from: Some(cursor(7)) };
-    assert!(effects.contains(&Effect::Send(ClientFrame::Subscribe(subscribe))), "{effects:?}");
-    assert!(effects.contains(&Effect::ReadOutbox { scope: SCOPE, after: 0 }), "{effects:?}");
     assert!(effects.contains(&Effect::Announce(Link::Live { since: Timestamp(2) })), "{effects:?}");
+    assert!(
+        !effects.contains(&Effect::ReadOutbox { scope: SCOPE, after: 0 }),
+        "the log may have gone back: {effects:?}"
+    );
+    let effects = session.handle(caught_up(cursor(9)), Timestamp(3));
+    assert_eq!(effects, vec![Effect::ReadOutbox { scope: SCOPE, after: 0 }]);
 }
 
 #[test]
@@ -76,7 +103,7 @@ fn a_save_is_settled_only_when_the_relay_says_visible() {
     let effects = session.handle(pushed(1, vec![visible(1), refused.clone()]), Timestamp(0));
     assert_eq!(
         effects[0],
-        Effect::Settle { scope: SCOPE, epoch: EPOCH, outcomes: vec![(3, visible(1)), (4, refused)] }
+        Effect::Settle { scope: SCOPE, epoch: EPOCH, outcomes: vec![(3, visible(1)), (4, refused)], head: cursor(1) }
     );
 }
 
@@ -97,8 +124,9 @@ fn what_was_not_acknowledged_is_sent_again_by_the_next_connection() {
     let late = session.handle(pushed(1, vec![visible(1)]), Timestamp(11));
     assert_eq!(late, Vec::new(), "an answer from a connection that is gone");
     session.handle(Event::Timer, Timestamp(60_000));
-    session.handle(Event::Connected, Timestamp(60_000));
-    let effects = session.handle(welcome(cursor(0)), Timestamp(60_000));
+    session.handle(connected(), Timestamp(60_000));
+    session.handle(welcome(cursor(0)), Timestamp(60_000));
+    let effects = session.handle(caught_up(cursor(0)), Timestamp(60_000));
     assert!(effects.contains(&Effect::ReadOutbox { scope: SCOPE, after: 0 }), "{effects:?}");
 }
 
@@ -125,18 +153,31 @@ fn a_save_made_while_the_outbox_is_read_is_not_forgotten() {
 }
 
 #[test]
-fn a_log_of_another_epoch_restarts_both_directions() {
-    let other = Cursor { epoch: EpochId::from_bytes([8; 16]), ..cursor(100) };
-    let mut session = session(Some(cursor(7)));
+fn the_relay_is_told_once_when_everything_of_this_device_is_there() {
+    let mut session = live(None, cursor(0));
+    session.handle(Event::Outbox { scope: SCOPE, units: vec![queued(3)] }, Timestamp(0));
+    let complete = Effect::Send(ClientFrame::Complete(SCOPE));
+    let drained = session.handle(Event::Outbox { scope: SCOPE, units: Vec::new() }, Timestamp(0));
+    assert!(!drained.contains(&complete), "a push waits for its answer: {drained:?}");
+    assert!(session.handle(pushed(1, vec![visible(1)]), Timestamp(0)).contains(&complete));
+    session.handle(Event::Saved { scope: SCOPE }, Timestamp(0));
+    let again = session.handle(Event::Outbox { scope: SCOPE, units: Vec::new() }, Timestamp(0));
+    assert!(!again.contains(&complete), "{again:?}");
+}
+
+#[test]
+fn a_copied_store_takes_an_identity_of_its_own_once_and_then_waits() {
+    let mut session = session(None);
     session.handle(Event::GoOnline, Timestamp(0));
-    session.handle(Event::Connected, Timestamp(0));
-    let effects = session.handle(welcome(other), Timestamp(0));
-    let from_start = Effect::Send(ClientFrame::Subscribe(Subscribe { scope: SCOPE, from: None }));
-    let restart = effects.iter().position(|effect| *effect == Effect::Restart { scope: SCOPE });
-    let read = effects.iter().position(|effect| *effect == Effect::ReadOutbox { scope: SCOPE, after: 0 });
-    assert!(effects.contains(&from_start) && restart.is_some() && restart < read, "{effects:?}");
-    let effects = session.handle(Event::Frame(RelayFrame::CursorVoid { scope: SCOPE, head: other }), Timestamp(0));
-    assert!(effects.contains(&Effect::Restart { scope: SCOPE }) && effects.contains(&from_start), "{effects:?}");
+    session.handle(connected(), Timestamp(0));
+    let copied = Event::Frame(RelayFrame::Refused(Refusal::new(Cause::Copied, "a copy")));
+    let effects = session.handle(copied.clone(), Timestamp(0));
+    assert_eq!(effects[..2], [Effect::Close, Effect::Renew]);
+    assert_eq!(session.handle(Event::Renewed, Timestamp(1))[0], Effect::Connect);
+    session.handle(connected(), Timestamp(1));
+    let effects = session.handle(copied, Timestamp(1));
+    assert!(!effects.contains(&Effect::Renew), "{effects:?}");
+    assert!(matches!(session.link(), Link::Waiting { .. }), "{:?}", session.link());
 }
 
 #[test]
@@ -192,7 +233,7 @@ fn being_replaced_again_and_again_waits_ever_longer() {
     let mut waits = Vec::new();
     session.handle(Event::GoOnline, now);
     for _ in 0..12 {
-        session.handle(Event::Connected, now);
+        session.handle(connected(), now);
         session.handle(welcome(cursor(0)), now);
         let replaced = Refusal::new(Cause::Replaced, "another connection");
         session.handle(Event::Frame(RelayFrame::Refused(replaced)), now);
@@ -202,7 +243,7 @@ fn being_replaced_again_and_again_waits_ever_longer() {
         session.handle(Event::Timer, now);
     }
     assert!(*waits.last().expect("waits") >= crate::limits::BACKOFF_MAX / 2, "{waits:?}");
-    session.handle(Event::Connected, now);
+    session.handle(connected(), now);
     session.handle(welcome(cursor(0)), now);
     session.handle(Event::Closed { reason: unavailable() }, now);
     let Link::Waiting { retry_at, .. } = session.link().clone() else { panic!("{:?}", session.link()) };
@@ -211,17 +252,12 @@ fn being_replaced_again_and_again_waits_ever_longer() {
 
 #[test]
 fn places_that_were_set_aside_before_a_restart_are_still_told() {
-    let start = Start {
-        instance: 1,
-        program: "test".into(),
-        cursors: vec![(SCOPE, Some(cursor(3)))],
-        exceptions: vec![(SCOPE, vec![2])],
-        seed: 1,
-    };
+    let start = start(ScopeStart { exceptions: vec![2], ..scope_start(Some(cursor(3))) });
     let mut session = Session::new(start, Timestamp(0));
     session.handle(Event::GoOnline, Timestamp(0));
-    session.handle(Event::Connected, Timestamp(0));
+    session.handle(connected(), Timestamp(0));
     session.handle(welcome(cursor(4)), Timestamp(0));
+    session.handle(caught_up(cursor(4)), Timestamp(0));
     let effects = session.handle(Event::Applied { scope: SCOPE, cursor: cursor(4), except: vec![4] }, Timestamp(0));
     let receipt = Applied { scope: SCOPE, cursor: cursor(4), except: vec![2, 4] };
     assert_eq!(effects, vec![Effect::Send(ClientFrame::Applied(receipt))]);

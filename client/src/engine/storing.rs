@@ -1,0 +1,80 @@
+//! What the session wants of the store.
+
+use regard_core::id::UnitId;
+use regard_core::sync::{Effect, Event};
+
+use super::Notice;
+use crate::names::Names;
+use crate::store::{PeerState, Store, StoreError};
+use crate::system::{SystemEntropy, now};
+
+/// The answer for the session, where it waits for one, and what people may want to know.
+pub(super) type InStore = (Option<Event>, Vec<Notice>);
+
+/// Performs an effect on the store. Waits for the disk.
+pub(super) fn in_store(store: &Store, effect: Effect) -> Result<InStore, StoreError> {
+    Ok(match effect {
+        Effect::ReadOutbox { scope, after } => {
+            (Some(Event::Outbox { scope, units: store.read_outbox(scope, after)? }), Vec::new())
+        }
+        Effect::Settle { scope, epoch, outcomes, head } => {
+            let settled = store.settle(scope, epoch, &outcomes, head)?;
+            let redone = if settled.iter().any(|(_, refusal)| refusal.is_some()) {
+                store.redo(scope, now(), &mut SystemEntropy)?
+            } else {
+                None
+            };
+            let is_redone = redone.is_some();
+            let notice = |(save, refused)| match refused {
+                None => Some(Notice::Visible { save }),
+                // It is on its way again; where that fails for good, it is told then.
+                Some(_) if is_redone => None,
+                Some(reason) => Some(Notice::Refused { save, reason }),
+            };
+            let notices = settled.into_iter().filter_map(notice).collect();
+            (redone.map(|healed| Event::Redone { scope, healed }), notices)
+        }
+        Effect::Apply { scope, epoch, packed } => {
+            let arrived = store.apply(scope, epoch, &packed, now())?;
+            let set_aside = arrived.except.len();
+            let notice = Notice::Arrived { records: arrived.records, set_aside };
+            (Some(Event::Applied { scope, cursor: arrived.cursor, except: arrived.except }), vec![notice])
+        }
+        Effect::Advance { scope, cursor } => {
+            store.advance(scope, cursor)?;
+            (Some(Event::Applied { scope, cursor, except: Vec::new() }), Vec::new())
+        }
+        Effect::Compare { scope, after, entries, last } => {
+            let differing = store.compare(scope, after, &entries, last)?;
+            (Some(Event::Compared { scope, differing, last }), Vec::new())
+        }
+        Effect::ApplyExcerpt { scope, epoch, packed, last } => {
+            let records = store.apply_excerpt(scope, epoch, &packed, now())?;
+            (Some(Event::ExcerptApplied { scope, last }), vec![Notice::Arrived { records, set_aside: 0 }])
+        }
+        Effect::Refill { scope, at, differing } => {
+            store.refill(scope, at, &differing, now(), &mut || UnitId::random(&mut SystemEntropy))?;
+            (Some(Event::Refilled { scope, at }), Vec::new())
+        }
+        Effect::Directory(directory) => {
+            store.keep_directory(&directory)?;
+            (None, Vec::new())
+        }
+        Effect::Peers(peers) => {
+            let names = Names::read(store)?;
+            let notice = |peer: PeerState| Notice::Peer {
+                device: peer.device,
+                name: names.device(peer.device),
+                online: peer.online,
+            };
+            (None, store.keep_peers(&peers)?.into_iter().map(notice).collect())
+        }
+        Effect::Connect
+        | Effect::Close
+        | Effect::Send(_)
+        | Effect::Wake(_)
+        | Effect::Announce(_)
+        | Effect::Poll { .. }
+        | Effect::Renew => (None, Vec::new()),
+    })
+}

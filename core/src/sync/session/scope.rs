@@ -1,0 +1,206 @@
+use super::effect::{Effect, Queued, ScopeStart};
+use super::pull::Pull;
+use super::push::Outbox;
+use super::reconcile::Reconcile;
+use crate::error::{Cause, Refusal};
+use crate::id::EpochId;
+use crate::limits::VOID_CURSORS_MAX;
+use crate::sync::Difference;
+use crate::time::Timestamp;
+use crate::wire::{ClientFrame, Cursor, PollAnswer, Scope, Subscribe, UnitOutcome};
+
+/// One scope's part of a session.
+#[derive(Debug)]
+pub(super) struct ScopeState {
+    scope: Scope,
+    /// The life of the log that this connection is about.
+    epoch: Option<EpochId>,
+    phase: Phase,
+    outbox: Outbox,
+    pull: Pull,
+    /// How often in a row the relay said that the cursor is void.
+    voids: u32,
+}
+
+/// What goes on with a scope on this connection.
+#[derive(Debug)]
+enum Phase {
+    /// There is no connection, or the answer to the subscription has not come. Nothing is pushed: where the log has gone
+    /// back, what waits may follow changes that it has lost.
+    Asked,
+    /// The log is followed, and the outbox goes out.
+    Following {
+        /// Whether the relay was told that everything this device made is there.
+        is_complete: bool,
+    },
+    /// Both sides find out what differs.
+    Reconciling(Reconcile),
+}
+
+impl ScopeState {
+    pub(super) fn new(start: ScopeStart) -> Self {
+        let scope = start.scope;
+        Self { scope, epoch: None, phase: Phase::Asked, outbox: Outbox::new(scope), pull: Pull::new(start), voids: 0 }
+    }
+
+    pub(super) fn is_of(&self, scope: Scope) -> bool {
+        self.scope == scope
+    }
+
+    pub(super) fn is_settled(&self) -> bool {
+        self.is_following() && self.outbox.is_drained() && self.pull.is_caught_up()
+    }
+
+    pub(super) fn waits_since(&self) -> Option<Timestamp> {
+        self.outbox.waits_since()
+    }
+
+    pub(super) fn wish(&self) -> Subscribe {
+        self.pull.wish()
+    }
+
+    pub(super) fn disconnected(&mut self) {
+        self.phase = Phase::Asked;
+        self.outbox.disconnected();
+        self.pull.disconnected();
+    }
+
+    pub(super) fn subscribe(&mut self) -> Effect {
+        self.phase = Phase::Asked;
+        self.pull.subscribe()
+    }
+
+    pub(super) fn welcomed(&mut self, epoch: EpochId) {
+        self.epoch = Some(epoch);
+    }
+
+    pub(super) fn segment(&mut self, packed: Vec<u8>) -> Vec<Effect> {
+        let mut effects = self.follow();
+        let (scope, epoch) = (self.scope, self.epoch);
+        effects.extend(epoch.map(|epoch| Effect::Apply { scope, epoch, packed }));
+        effects
+    }
+
+    pub(super) fn advanced(&mut self, cursor: Cursor) -> Vec<Effect> {
+        let mut effects = self.follow();
+        effects.push(Effect::Advance { scope: self.scope, cursor });
+        effects
+    }
+
+    pub(super) fn caught_up(&mut self, cursor: Cursor) -> Vec<Effect> {
+        self.voids = 0;
+        self.pull.caught_up(cursor);
+        self.follow()
+    }
+
+    /// The relay has answered the subscription: the cursor is good, and what waits can go out.
+    fn follow(&mut self) -> Vec<Effect> {
+        if !matches!(self.phase, Phase::Asked) {
+            return Vec::new();
+        }
+        self.phase = Phase::Following { is_complete: false };
+        self.outbox.connected()
+    }
+
+    pub(super) fn cursor_void(&mut self, head: Cursor) -> Result<Vec<Effect>, Refusal> {
+        self.voids += 1;
+        if self.voids > VOID_CURSORS_MAX {
+            self.voids = 0;
+            let detail = "the relay takes back again and again where its log ends";
+            return Err(Refusal::new(Cause::Unavailable, detail));
+        }
+        self.disconnected();
+        self.epoch = Some(head.epoch);
+        let reconcile = Reconcile::new(self.scope);
+        let ask = reconcile.ask();
+        self.phase = Phase::Reconciling(reconcile);
+        Ok(vec![ask])
+    }
+
+    pub(super) fn inventory(&mut self, at: Cursor, entries: &[u8], last: bool) -> Result<Vec<Effect>, Refusal> {
+        let Phase::Reconciling(reconcile) = &mut self.phase else { return Ok(Vec::new()) };
+        self.epoch = Some(at.epoch);
+        Ok(vec![reconcile.inventory(at, entries, last)?])
+    }
+
+    pub(super) fn compared(&mut self, differing: Vec<Difference>, last: bool) -> Vec<Effect> {
+        let Phase::Reconciling(reconcile) = &mut self.phase else { return Vec::new() };
+        reconcile.compared(differing, last)
+    }
+
+    pub(super) fn excerpt(&mut self, packed: Vec<u8>, last: bool) -> Vec<Effect> {
+        let (Phase::Reconciling(_), Some(epoch)) = (&self.phase, self.epoch) else { return Vec::new() };
+        vec![Effect::ApplyExcerpt { scope: self.scope, epoch, packed, last }]
+    }
+
+    pub(super) fn excerpt_applied(&mut self, last: bool) -> Vec<Effect> {
+        let Phase::Reconciling(reconcile) = &mut self.phase else { return Vec::new() };
+        if last { reconcile.fetch_more() } else { Vec::new() }
+    }
+
+    /// The store stands at the end of the log that the relay listed, and what the log lacks waits in the outbox.
+    pub(super) fn refilled(&mut self, at: Cursor) -> Vec<Effect> {
+        self.pull.move_to(at);
+        if !matches!(self.phase, Phase::Reconciling(_)) {
+            return Vec::new();
+        }
+        vec![self.subscribe()]
+    }
+
+    pub(super) fn polled(&mut self, answer: PollAnswer) -> Vec<Effect> {
+        let (scope, epoch) = (self.scope, answer.head.epoch);
+        let apply = |packed| Effect::Apply { scope, epoch, packed: Vec::from(packed) };
+        if answer.is_valid { answer.segments.into_iter().map(apply).collect() } else { Vec::new() }
+    }
+
+    /// Whether a poll found what the connection should have brought.
+    pub(super) fn is_stale(&self, answer: &PollAnswer) -> bool {
+        self.is_following() && (!answer.is_valid || !answer.segments.is_empty()) && self.pull.is_before(answer.head)
+    }
+
+    pub(super) fn applied(&mut self, cursor: Cursor, except: Vec<u64>) -> Vec<Effect> {
+        let receipt = self.pull.applied(cursor, except);
+        if self.is_following() { vec![Effect::Send(ClientFrame::Applied(receipt))] } else { Vec::new() }
+    }
+
+    pub(super) fn redone(&mut self, healed: &[u64]) -> Vec<Effect> {
+        let mut effects = self.saved();
+        let receipt = self.pull.healed(healed).filter(|_| self.is_following());
+        effects.extend(receipt.map(|receipt| Effect::Send(ClientFrame::Applied(receipt))));
+        effects
+    }
+
+    pub(super) fn saved(&mut self) -> Vec<Effect> {
+        let is_following = self.is_following();
+        self.outbox.saved(is_following)
+    }
+
+    pub(super) fn outbox(&mut self, units: Vec<Queued>, now: Timestamp) -> Vec<Effect> {
+        if self.is_following() { self.outbox.on_units(units, now) } else { Vec::new() }
+    }
+
+    pub(super) fn pushed(
+        &mut self,
+        number: u64,
+        outcomes: Vec<UnitOutcome>,
+        head: Cursor,
+    ) -> Result<Vec<Effect>, Refusal> {
+        let Some(epoch) = self.epoch.filter(|_| self.is_following()) else { return Ok(Vec::new()) };
+        self.pull.witnessed(head);
+        self.outbox.on_pushed(epoch, number, outcomes, head)
+    }
+
+    /// Once everything of this device is in the log: the word that it is.
+    pub(super) fn completed(&mut self) -> Option<Effect> {
+        let Phase::Following { is_complete } = &mut self.phase else { return None };
+        if *is_complete || !self.outbox.is_drained() {
+            return None;
+        }
+        *is_complete = true;
+        Some(Effect::Send(ClientFrame::Complete(self.scope)))
+    }
+
+    fn is_following(&self) -> bool {
+        matches!(self.phase, Phase::Following { .. })
+    }
+}

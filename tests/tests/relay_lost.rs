@@ -1,0 +1,149 @@
+//! A relay goes back to an older copy of its files, or loses its log, while everybody has gone on. Whoever connects notices,
+//! and between them the devices bring everything back, also what only one of them has.
+
+use std::path::Path;
+
+use regard_tests::harness::{Person, RelayProcess, stores};
+use serde_json::Value;
+
+struct Team {
+    relay: RelayProcess,
+    ana: Person,
+    ben: Person,
+    carla: Person,
+}
+
+impl Team {
+    fn meet(folder: &Path) -> Self {
+        let relay = RelayProcess::start(&folder.join("relay"));
+        let ana = Person::joins("Ana", folder, &relay.found("Lisbon Trading"));
+        let invited = |arguments: &[&str]| ana.asks(arguments)["link"].as_str().expect("a link").to_owned();
+        let ben = Person::joins("Ben", folder, &invited(&["invite"]));
+        let carla = Person::joins("Carla", folder, &invited(&["invite", "--role", "reader"]));
+        Self { relay, ana, ben, carla }
+    }
+
+    fn up(&mut self) {
+        for person in [&mut self.ana, &mut self.ben, &mut self.carla] {
+            person.up();
+        }
+    }
+
+    /// Everybody ends with the same records, with every change once in the log.
+    fn end_alike(mut self) -> stores::Held {
+        // A second round: what one of them brought last has reached the others by then.
+        for _ in 0..2 {
+            [&self.ana, &self.ben, &self.carla].into_iter().for_each(Person::settles);
+        }
+        for person in [&mut self.ana, &mut self.ben, &mut self.carla] {
+            person.stops();
+        }
+        let [ana, ben, carla] = [&self.ana, &self.ben, &self.carla].map(|person| stores::held(person.folder()));
+        ben.equals(&ana);
+        carla.equals(&ana);
+        ana.is_the_log_once();
+        ana
+    }
+}
+
+fn add(person: &Person, name: &str) -> String {
+    let answer = person.asks(&["add", "contact", &format!("full_name={name}")]);
+    answer["record"]["id"].as_str().expect("an id").to_owned()
+}
+
+fn edit(person: &Person, id: &str, assignment: &str) {
+    let answer: Value = person.asks(&["edit", id, assignment]);
+    assert_eq!(answer["outcome"], "changed");
+}
+
+fn sees(person: &Person, id: &str, field: &str, value: &str) {
+    let what = format!("{field} is {value}");
+    let _: Value = person.sees(&what, &["show", id], |record| {
+        record["fields"][field]["value"] == value || record["fields"][field] == value
+    });
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a folder");
+    for file in ["log.redb", "access.redb"] {
+        std::fs::copy(from.join(file), to.join(file)).expect("a copy");
+    }
+}
+
+#[test]
+fn a_relay_that_went_back_to_an_older_copy_is_filled_up_again() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut team = Team::meet(folder.path());
+    let shared = add(&team.ana, "Dora");
+    team.up();
+    sees(&team.ben, &shared, "full_name", "Dora");
+    sees(&team.carla, &shared, "full_name", "Dora");
+    for person in [&team.ana, &team.ben, &team.carla] {
+        person.settles();
+    }
+    team.relay.kill();
+    copy(team.relay.folder(), &folder.path().join("backup"));
+    team.relay.start_again();
+
+    // After the copy: Ana's edits reach Ben, then Ben's reach nobody but the relay; Carla stays behind all of it.
+    let _: Value = team.carla.asks(&["offline"]);
+    edit(&team.ana, &shared, "company=Porto");
+    let later = add(&team.ana, "Emil");
+    sees(&team.ben, &later, "full_name", "Emil");
+    team.ana.settles();
+    let _: Value = team.ana.asks(&["offline"]);
+    edit(&team.ben, &later, "company=Braga");
+    team.ben.settles();
+    let _: Value = team.ben.asks(&["offline"]);
+    team.relay.kill();
+    copy(&folder.path().join("backup"), team.relay.folder());
+    team.relay.start_again();
+
+    // Carla is not ahead of the copy, and others push before whoever lost something is back.
+    let _: Value = team.carla.asks(&["online"]);
+    let _: Value = team.ana.asks(&["online"]);
+    edit(&team.ana, &shared, "nickname=Do");
+    team.ana.settles();
+    let _: Value = team.ben.asks(&["online"]);
+    sees(&team.carla, &later, "company", "Braga");
+    sees(&team.carla, &shared, "company", "Porto");
+    sees(&team.ben, &shared, "nickname", "Do");
+    let visible = |record: &Value| {
+        record["saves"].as_array().is_some_and(|saves| saves.iter().all(|save| !save["visible"].is_null()))
+    };
+    let _: Value = team.ana.sees("all saves are visible again", &["show", &later], visible);
+    team.end_alike();
+}
+
+#[test]
+fn a_relay_that_lost_its_log_is_filled_by_its_devices() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut team = Team::meet(folder.path());
+    let ids: Vec<String> = (0..20).map(|number| add(&team.ana, &format!("Contact {number}"))).collect();
+    team.up();
+    for (number, id) in ids.iter().enumerate() {
+        sees(&team.ben, id, "full_name", &format!("Contact {number}"));
+        edit(&team.ben, id, "company=Porto");
+    }
+    [&team.ana, &team.ben, &team.carla].into_iter().for_each(Person::settles);
+    // Edits that nobody has seen wait on both sides.
+    for person in [&team.ana, &team.ben] {
+        let _: Value = person.asks(&["offline"]);
+    }
+    edit(&team.ana, &ids[3], "nickname=Ana's");
+    edit(&team.ben, &ids[3], "department=Ben's");
+    team.relay.kill();
+    std::fs::remove_file(team.relay.folder().join("log.redb")).expect("the log is gone");
+    team.relay.start_again();
+    for person in [&team.ana, &team.ben] {
+        let _: Value = person.asks(&["online"]);
+    }
+    sees(&team.carla, &ids[3], "nickname", "Ana's");
+    sees(&team.carla, &ids[3], "department", "Ben's");
+    let record = team.ben.asks(&["show", &ids[7]]);
+    let saves = record["saves"].as_array().expect("saves");
+    assert_eq!(saves.len(), 2, "each save is still one: {record}");
+    assert!(saves.iter().all(|save| save["by"] != "another program"), "and its author is known: {record}");
+    let held = team.end_alike();
+    assert_eq!(held.records(), ids.len());
+}
