@@ -19,7 +19,7 @@ impl Team {
         let ana = Person::joins("Ana", folder, &relay.found("Lisbon Trading"));
         let invited = |arguments: &[&str]| ana.asks(arguments)["link"].as_str().expect("a link").to_owned();
         let ben = Person::joins("Ben", folder, &invited(&["invite"]));
-        let carla = Person::joins("Carla", folder, &invited(&["invite", "--role", "reader"]));
+        let carla = Person::joins("Carla", folder, &invited(&["invite", "--reader"]));
         Self { relay, ana, ben, carla }
     }
 
@@ -46,21 +46,9 @@ impl Team {
     }
 }
 
-fn add(person: &Person, name: &str) -> String {
-    let answer = person.asks(&["add", "contact", &format!("full_name={name}")]);
-    answer["record"]["id"].as_str().expect("an id").to_owned()
-}
-
 fn edit(person: &Person, id: &str, assignment: &str) {
     let answer: Value = person.asks(&["edit", id, assignment]);
     assert_eq!(answer["outcome"], "changed");
-}
-
-fn sees(person: &Person, id: &str, field: &str, value: &str) {
-    let what = format!("{field} is {value}");
-    let _: Value = person.sees(&what, &["show", id], |record| {
-        record["fields"][field]["value"] == value || record["fields"][field] == value
-    });
 }
 
 fn copy(from: &Path, to: &Path) {
@@ -74,10 +62,10 @@ fn copy(from: &Path, to: &Path) {
 fn a_relay_that_went_back_to_an_older_copy_is_filled_up_again() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let mut team = Team::meet(folder.path());
-    let shared = add(&team.ana, "Dora");
+    let shared = team.ana.adds_contact("Dora");
     team.up();
-    sees(&team.ben, &shared, "full_name", "Dora");
-    sees(&team.carla, &shared, "full_name", "Dora");
+    team.ben.shows(&shared, "full_name", "Dora");
+    team.carla.shows(&shared, "full_name", "Dora");
     for person in [&team.ana, &team.ben, &team.carla] {
         person.settles();
     }
@@ -88,8 +76,8 @@ fn a_relay_that_went_back_to_an_older_copy_is_filled_up_again() {
     // After the copy: Ana's edits reach Ben, then Ben's reach nobody but the relay; Carla stays behind all of it.
     let _: Value = team.carla.asks(&["offline"]);
     edit(&team.ana, &shared, "company=Porto");
-    let later = add(&team.ana, "Emil");
-    sees(&team.ben, &later, "full_name", "Emil");
+    let later = team.ana.adds_contact("Emil");
+    team.ben.shows(&later, "full_name", "Emil");
     team.ana.settles();
     let _: Value = team.ana.asks(&["offline"]);
     edit(&team.ben, &later, "company=Braga");
@@ -105,9 +93,9 @@ fn a_relay_that_went_back_to_an_older_copy_is_filled_up_again() {
     edit(&team.ana, &shared, "nickname=Do");
     team.ana.settles();
     let _: Value = team.ben.asks(&["online"]);
-    sees(&team.carla, &later, "company", "Braga");
-    sees(&team.carla, &shared, "company", "Porto");
-    sees(&team.ben, &shared, "nickname", "Do");
+    team.carla.shows(&later, "company", "Braga");
+    team.carla.shows(&shared, "company", "Porto");
+    team.ben.shows(&shared, "nickname", "Do");
     let visible = |record: &Value| {
         record["saves"].as_array().is_some_and(|saves| saves.iter().all(|save| !save["visible"].is_null()))
     };
@@ -119,10 +107,10 @@ fn a_relay_that_went_back_to_an_older_copy_is_filled_up_again() {
 fn a_relay_that_lost_its_log_is_filled_by_its_devices() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let mut team = Team::meet(folder.path());
-    let ids: Vec<String> = (0..20).map(|number| add(&team.ana, &format!("Contact {number}"))).collect();
+    let ids: Vec<String> = (0..20).map(|number| team.ana.adds_contact(&format!("Contact {number}"))).collect();
     team.up();
     for (number, id) in ids.iter().enumerate() {
-        sees(&team.ben, id, "full_name", &format!("Contact {number}"));
+        team.ben.shows(id, "full_name", &format!("Contact {number}"));
         edit(&team.ben, id, "company=Porto");
     }
     [&team.ana, &team.ben, &team.carla].into_iter().for_each(Person::settles);
@@ -138,8 +126,8 @@ fn a_relay_that_lost_its_log_is_filled_by_its_devices() {
     for person in [&team.ana, &team.ben] {
         let _: Value = person.asks(&["online"]);
     }
-    sees(&team.carla, &ids[3], "nickname", "Ana's");
-    sees(&team.carla, &ids[3], "department", "Ben's");
+    team.carla.shows(&ids[3], "nickname", "Ana's");
+    team.carla.shows(&ids[3], "department", "Ben's");
     let record = team.ben.asks(&["show", &ids[7]]);
     let saves = record["saves"].as_array().expect("saves");
     assert_eq!(saves.len(), 2, "each save is still one: {record}");

@@ -3,16 +3,6 @@
 use regard_tests::harness::{Person, RelayProcess, stores};
 use serde_json::Value;
 
-fn add(person: &Person, name: &str) -> String {
-    let answer = person.asks(&["add", "contact", &format!("full_name={name}")]);
-    answer["record"]["id"].as_str().expect("an id").to_owned()
-}
-
-fn sees(person: &Person, id: &str, field: &str, value: &str) {
-    let what = format!("{field} is {value}");
-    let _: Value = person.sees(&what, &["show", id], |record| record["fields"][field] == value);
-}
-
 #[test]
 fn both_copies_of_a_store_go_on_and_keep_what_each_of_them_saved() {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -20,11 +10,11 @@ fn both_copies_of_a_store_go_on_and_keep_what_each_of_them_saved() {
     let mut ana = Person::joins("Ana", folder.path(), &relay.found("Lisbon Trading"));
     let link = ana.asks(&["invite"])["link"].as_str().expect("a link").to_owned();
     let mut ben = Person::joins("Ben", folder.path(), &link);
-    let id = add(&ana, "Dora");
+    let id = ana.adds_contact("Dora");
     let _: Value = ana.asks(&["sync"]);
     let _: Value = ben.asks(&["sync"]);
     // With a save that waits, which both copies will send.
-    let both = add(&ana, "Emil");
+    let both = ana.adds_contact("Emil");
     let mut copy = Person::new("Copy", folder.path());
     std::fs::create_dir(copy.folder()).expect("a folder");
     std::fs::copy(ana.folder().join("store.redb"), copy.folder().join("store.redb")).expect("a copy");
@@ -38,15 +28,15 @@ fn both_copies_of_a_store_go_on_and_keep_what_each_of_them_saved() {
         person.up();
     }
     for person in [&ana, &copy, &ben] {
-        sees(person, &id, "company", "twice");
-        sees(person, &id, "department", "twice");
-        sees(person, &both, "full_name", "Emil");
+        person.shows(&id, "company", "twice");
+        person.shows(&id, "department", "twice");
+        person.shows(&both, "full_name", "Emil");
     }
     let _: Value = copy.asks(&["edit", &id, "nickname=from the copy"]);
     let _: Value = ana.asks(&["edit", &id, "job_title=from the original"]);
     for person in [&ana, &copy, &ben] {
-        sees(person, &id, "nickname", "from the copy");
-        sees(person, &id, "job_title", "from the original");
+        person.shows(&id, "nickname", "from the copy");
+        person.shows(&id, "job_title", "from the original");
     }
     [&ana, &copy, &ben].into_iter().for_each(Person::settles);
     let devices = [&ana, &copy].map(|person| person.asks(&["status"]));

@@ -104,6 +104,29 @@ impl Person {
         })
     }
 
+    /// Adds a contact and answers its id.
+    ///
+    /// # Panics
+    /// Where the command fails.
+    #[must_use]
+    pub fn adds_contact(&self, name: &str) -> String {
+        let answer = self.asks(&["add", "contact", &format!("full_name={name}")]);
+        answer["record"]["id"].as_str().expect("an id").to_owned()
+    }
+
+    /// Waits until a record is here and a field of it has this value.
+    ///
+    /// # Panics
+    /// Where that never comes about.
+    pub fn shows(&self, id: &str, field: &str, value: &str) {
+        until(&format!("{} shows that {field} is {value}", self.name), || {
+            let said = self.does(&["--json", "show", id]);
+            let record: Value = serde_json::from_str(&said.stdout).unwrap_or_default();
+            let is_shown = record["fields"][field] == value;
+            if is_shown { Ok(()) } else { Err(format!("{}{}{}", said.stdout, said.stderr, self.log())) }
+        });
+    }
+
     /// Waits until everything is sent, and everything that the relay has is here.
     ///
     /// # Panics
