@@ -141,10 +141,18 @@ impl Person {
     /// # Panics
     /// Where it does not come up.
     pub fn up(&mut self) {
+        self.up_with(&[]);
+    }
+
+    /// The same with further arguments.
+    ///
+    /// # Panics
+    /// Where it does not come up.
+    pub fn up_with(&mut self, arguments: &[&str]) {
         let log = self.log_file();
         let append = File::options().create(true).append(true).open(&log).expect("a log can be written");
         let mut up = self.regard();
-        let mut process = Process::spawn(up.arg("up").stdout(Stdio::null()).stderr(append));
+        let mut process = Process::spawn(up.arg("up").args(arguments).stdout(Stdio::null()).stderr(append));
         let socket = self.folder.join("regard.sock");
         until("`regard up` can be reached", || {
             if let Some(status) = process.has_ended() {
