@@ -127,6 +127,8 @@ pub const BACKOFF_FIRST: Duration = Duration::from_millis(250);
 pub const BACKOFF_MAX: Duration = Duration::from_secs(30);
 /// How old what is shown may be while the relay can be reached by whatever way, where nobody set another bound.
 pub const FRESHNESS_BOUND: Duration = Duration::from_mins(15);
+/// How often the address book is synchronized, where nobody set another time: names and addresses change rarely.
+pub const ADDRESS_BOOK_EVERY: Duration = Duration::from_hours(24);
 /// The shortest such bound: each poll is a request to the relay.
 pub const FRESHNESS_BOUND_MIN: Duration = Duration::from_secs(1);
 /// Reports kept of how far another device was at which time.

@@ -9,7 +9,6 @@ use axum::http::{Method, Request, Response};
 use futures_util::StreamExt;
 use http_body_util::{BodyExt, Limited};
 use hyper_util::rt::TokioIo;
-use regard_core::limits::FRESHNESS_BOUND;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::task::JoinHandle;
@@ -17,7 +16,7 @@ use tower::ServiceExt;
 
 use super::types::{Problem, ProblemCode};
 use super::{Workspace, router};
-use crate::engine::Engine;
+use crate::engine::{Engine, EngineSchedule};
 use crate::store::{Store, StoreError};
 use crate::unix;
 
@@ -40,13 +39,12 @@ enum Way {
 }
 
 impl Client {
-    /// Reaches the process that owns the store in `folder`, or opens the store here, with the usual
-    /// [`regard_core::limits::FRESHNESS_BOUND`].
+    /// Reaches the process that owns the store in `folder`, or opens the store here, on the usual schedule.
     ///
     /// # Errors
     /// As [`Client::open_with`].
     pub async fn open(folder: &Path) -> Result<Self, Problem> {
-        Self::open_with(folder, FRESHNESS_BOUND).await
+        Self::open_with(folder, EngineSchedule::default()).await
     }
 
     /// Reaches the process that owns the store in `folder`, or opens the store here and keeps what it shows no older than
@@ -54,14 +52,14 @@ impl Client {
     ///
     /// # Errors
     /// [`Problem`] where there is no store, or it cannot be opened.
-    pub async fn open_with(folder: &Path, freshness_bound: Duration) -> Result<Self, Problem> {
+    pub async fn open_with(folder: &Path, schedule: EngineSchedule) -> Result<Self, Problem> {
         let started = Instant::now();
         loop {
             if let Some(_stream) = unix::connect(folder).await.map_err(|error| no_socket(folder, &error))? {
                 return Ok(Self { way: Way::Socket(folder.to_owned()) });
             }
             match Store::open(folder) {
-                Ok(store) => return Self::over(Arc::new(store), freshness_bound),
+                Ok(store) => return Self::over(Arc::new(store), schedule),
                 Err(StoreError::InUse { .. }) if started.elapsed() < IN_USE_PATIENCE => {
                     tokio::time::sleep(IN_USE_PAUSE).await;
                 }
@@ -74,8 +72,8 @@ impl Client {
     ///
     /// # Errors
     /// Where the store cannot be read.
-    pub fn over(store: Arc<Store>, freshness_bound: Duration) -> Result<Self, Problem> {
-        let (engine_handle, engine) = Engine::start(Arc::clone(&store), freshness_bound)?;
+    pub fn over(store: Arc<Store>, schedule: EngineSchedule) -> Result<Self, Problem> {
+        let (engine_handle, engine) = Engine::start(Arc::clone(&store), schedule)?;
         let workspace = Workspace { store, engine: engine_handle };
         let router = router(workspace.clone());
         Ok(Self { way: Way::Here { router, workspace, engine, serving: None } })

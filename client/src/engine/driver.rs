@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use regard_core::error::{Cause, Refusal};
-use regard_core::sync::{Effect, Event, ScopeStart, Session, Start};
+use regard_core::sync::{Effect, Event, Schedule, ScopeStart, Session, Start};
 use regard_core::time::Timestamp;
 use regard_core::wire::{ClientFrame, Scope};
 use tokio::sync::{broadcast, mpsc, watch};
@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use super::asking::{self, Asking};
 use super::socket::{Incoming, Socket};
 use super::storing::in_store;
-use super::{EngineStatus, Notice};
+use super::{EngineSchedule, EngineStatus, Notice};
 use crate::store::{Store, StoreError};
 use crate::system::{SteadyClock, SystemEntropy, now};
 
@@ -41,18 +41,22 @@ impl Driver {
         store: Arc<Store>,
         commands: mpsc::Receiver<Event>,
         notices: broadcast::Sender<Notice>,
-        freshness_bound: Duration,
+        schedule: EngineSchedule,
     ) -> Result<(Self, watch::Receiver<EngineStatus>), StoreError> {
         let scopes = Scope::ALL.into_iter().map(|scope| {
             // What a crash kept from being made again.
             store.redo(scope, now(), &mut SystemEntropy)?;
             let (cursor, witness, exceptions) = (store.cursor(scope)?, store.witness(scope)?, store.exceptions(scope)?);
-            Ok(ScopeStart { scope, cursor, witness, exceptions })
+            let schedule = match scope {
+                Scope::Records => Schedule::Live,
+                Scope::AddressBook => Schedule::Every(schedule.address_book_every),
+            };
+            Ok(ScopeStart { scope, cursor, witness, exceptions, schedule })
         });
         let start = Start {
             program: concat!("regard ", env!("CARGO_PKG_VERSION")).to_owned(),
             scopes: scopes.collect::<Result<_, StoreError>>()?,
-            freshness_bound,
+            freshness_bound: schedule.freshness_bound,
             seed: u64::from_be_bytes(random()),
         };
         let clock = SteadyClock::start();

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use regard_core::error::{Cause, Refusal};
+use regard_core::limits::{ADDRESS_BOOK_EVERY, FRESHNESS_BOUND};
 use regard_core::sync::{Event, Link};
 use regard_core::time::Timestamp;
 use regard_core::wire::Scope;
@@ -27,6 +28,21 @@ use crate::store::{Store, StoreError};
 const NOTICES_MAX: usize = 1024;
 /// Commands waiting for the engine: saves come faster than they are sent only for a moment.
 const COMMANDS_MAX: usize = 256;
+
+/// When what is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EngineSchedule {
+    /// How old what is shown may be while the relay can be reached by whatever way.
+    pub freshness_bound: Duration,
+    /// How often the address book is synchronized.
+    pub address_book_every: Duration,
+}
+
+impl Default for EngineSchedule {
+    fn default() -> Self {
+        Self { freshness_bound: FRESHNESS_BOUND, address_book_every: ADDRESS_BOOK_EVERY }
+    }
+}
 
 /// How the engine stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,15 +64,14 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Starts an engine that is offline until it is told otherwise. What is shown is never older than `freshness_bound`
-    /// while the relay can be reached by whatever way.
+    /// Starts an engine that is offline until it is told otherwise.
     ///
     /// # Errors
     /// Where the store cannot be read.
-    pub fn start(store: Arc<Store>, freshness_bound: Duration) -> Result<(Self, JoinHandle<()>), StoreError> {
+    pub fn start(store: Arc<Store>, schedule: EngineSchedule) -> Result<(Self, JoinHandle<()>), StoreError> {
         let (commands, inbox) = mpsc::channel(COMMANDS_MAX);
         let (notices, _) = broadcast::channel(NOTICES_MAX);
-        let (driver, status) = Driver::new(store, inbox, notices.clone(), freshness_bound)?;
+        let (driver, status) = Driver::new(store, inbox, notices.clone(), schedule)?;
         let task = tokio::spawn(driver.run());
         Ok((Self { commands, status, notices }, task))
     }

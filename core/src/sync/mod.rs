@@ -10,4 +10,4 @@ pub mod session;
 pub use admission::{Admission, AdmittedIndexes, CheckedUnit, IndexSource, Placed, check_unit};
 pub use index::{BadIndex, DocumentIndex, Place};
 pub use reconcile::{Difference, differences};
-pub use session::{Effect, Event, Link, Queued, ScopeStart, Session, Start};
+pub use session::{Effect, Event, Link, Queued, Schedule, ScopeStart, Session, Start};

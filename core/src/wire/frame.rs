@@ -30,6 +30,9 @@ pub enum ClientFrame {
     /// Everything that this device itself has made is in the scope's log: who brings more in its name makes it up.
     #[n(6)]
     Complete(#[n(0)] Scope),
+    /// Send nothing more of a scope's log.
+    #[n(7)]
+    Unsubscribe(#[n(0)] Scope),
 }
 
 /// The first frame of a connection.

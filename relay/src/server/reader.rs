@@ -97,6 +97,10 @@ impl Reader {
             ClientFrame::Applied(applied) => self.applied(applied),
             ClientFrame::Reconcile(scope) => self.order(Order::List { scope }).await,
             ClientFrame::Fetch(fetch) => self.fetch(fetch).await,
+            ClientFrame::Unsubscribe(scope) => {
+                self.following[usize::from(scope.number())] = false;
+                self.order(Order::Leave { scope }).await
+            }
             ClientFrame::Complete(scope) => {
                 self.presence.complete(scope);
                 Ok(())

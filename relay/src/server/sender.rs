@@ -26,6 +26,8 @@ pub(super) enum Order {
     Follow { scope: Scope, after: u64 },
     /// Say that a cursor is void, and send nothing more of that log.
     Void { scope: Scope },
+    /// Send nothing more of a log.
+    Leave { scope: Scope },
     /// Send the list of all documents of a log.
     List { scope: Scope },
     /// Send all changes of some documents.
@@ -221,6 +223,7 @@ impl Sender {
                 let head = self.logs[at].head();
                 self.outlet.frame(&RelayFrame::CursorVoid { scope, head }).await?;
             }
+            Order::Leave { scope } => self.following[usize::from(scope.number())] = None,
             Order::List { scope } => self.send_inventory(scope).await?,
             Order::Excerpt { scope, documents } => self.send_excerpt(scope, documents).await?,
             Order::End(refusal) => return Err(refusal.map_or(End::Gone, End::Refused)),

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use regard_client::engine::Engine;
+use regard_client::engine::{Engine, EngineSchedule};
 use regard_client::relay_http;
 use regard_client::store::{Identity, RelayAccess, Store};
 use regard_client::system::SystemEntropy;
@@ -77,7 +77,7 @@ impl Stage {
         store.change_settings(|settings| settings.relay = Some(access)).doing("setting the relay")?;
         let store = Arc::new(store);
         let (engine, running) =
-            Engine::start(Arc::clone(&store), regard_core::limits::FRESHNESS_BOUND).doing("starting an engine")?;
+            Engine::start(Arc::clone(&store), EngineSchedule::default()).doing("starting an engine")?;
         Ok(Device { store, engine, running })
     }
 

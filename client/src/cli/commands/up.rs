@@ -2,7 +2,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
-use regard_core::limits::{FRESHNESS_BOUND, FRESHNESS_BOUND_MIN};
+use regard_core::limits::{ADDRESS_BOOK_EVERY, FRESHNESS_BOUND, FRESHNESS_BOUND_MIN};
 use regard_core::sync::Link;
 use regard_core::wire::access::Secret;
 use regard_relay::Relay;
@@ -16,7 +16,7 @@ use super::super::error::Failure;
 use super::super::output::plain;
 use super::super::times::ago;
 use crate::api::Client;
-use crate::engine::Notice;
+use crate::engine::{EngineSchedule, Notice};
 use crate::relay_http;
 use crate::store::{RelayAccess, Store};
 use crate::unix;
@@ -34,6 +34,10 @@ pub(crate) struct Up {
     #[arg(long, value_name = "SECONDS", env = "REGARD_FRESHNESS_BOUND", default_value_t = FRESHNESS_BOUND.as_secs(),
         value_parser = clap::value_parser!(u64).range(FRESHNESS_BOUND_MIN.as_secs()..))]
     freshness_bound: u64,
+    /// How often the address book is synchronized, in seconds; also when this begins, and at `regard sync`.
+    #[arg(long, value_name = "SECONDS", env = "REGARD_ADDRESS_BOOK_EVERY", default_value_t = ADDRESS_BOOK_EVERY.as_secs(),
+        value_parser = clap::value_parser!(u64).range(1..))]
+    address_book_every: u64,
 }
 
 const PORT_DEFAULT: u16 = 7171;
@@ -42,8 +46,11 @@ const RELAY_FOLDER: &str = "relay";
 
 impl Up {
     pub(crate) async fn run(self, context: &Context<'_>) -> Result<(), Failure> {
-        let bound = Duration::from_secs(self.freshness_bound);
-        let mut client = Client::open_with(&context.folder, bound).await?;
+        let schedule = EngineSchedule {
+            freshness_bound: Duration::from_secs(self.freshness_bound),
+            address_book_every: Duration::from_secs(self.address_book_every),
+        };
+        let mut client = Client::open_with(&context.folder, schedule).await?;
         let Some(workspace) = client.workspace().cloned() else {
             return Err(
                 Failure::new("`regard up` runs already on this store").hint("`regard status` says how it stands.")

@@ -34,6 +34,17 @@ pub struct ScopeStart {
     pub witness: Option<Cursor>,
     /// Places behind the cursor that were set aside, in order.
     pub exceptions: Vec<u64>,
+    /// When it is synchronized.
+    pub schedule: Schedule,
+}
+
+/// When a scope is synchronized while there is a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Schedule {
+    /// All the time: what is saved goes out at once, and what others save comes as they save it.
+    Live,
+    /// At the first connection, then whenever so much time has passed, and whenever the person asks to be online.
+    Every(Duration),
 }
 
 /// How the connection stands.

@@ -11,7 +11,7 @@ mod push;
 mod reconcile;
 mod scope;
 
-pub use effect::{Effect, Event, Link, Queued, ScopeStart, Start};
+pub use effect::{Effect, Event, Link, Queued, Schedule, ScopeStart, Start};
 
 use self::freshness::Freshness;
 use self::scope::ScopeState;
@@ -55,6 +55,7 @@ impl Session {
         let mut effects = self.react(event, now);
         if self.link.is_live() {
             effects.extend(self.scopes.iter_mut().filter_map(ScopeState::completed));
+            effects.extend(self.scopes.iter_mut().filter_map(|state| state.rest(now)));
         }
         if self.link != before {
             effects.push(Effect::Announce(self.link.clone()));
@@ -76,7 +77,8 @@ impl Session {
 
     fn react(&mut self, event: Event, now: Timestamp) -> Vec<Effect> {
         match event {
-            Event::GoOnline if !self.link.is_live() && !self.link.is_connecting() => self.connect(now),
+            Event::GoOnline if self.link.is_live() => self.resume(now, true),
+            Event::GoOnline if !self.link.is_connecting() => self.connect(now),
             Event::GoOffline => self.leave(Link::Offline { since: now }),
             Event::Timer => self.on_timer(now),
             Event::Connected { instance } if self.link.is_connecting() => self.greet(instance, now),
@@ -108,7 +110,7 @@ impl Session {
         let hello = Hello { versions, instance, program: self.program.clone(), features: Vec::new() };
         let mut effects = vec![Effect::Send(ClientFrame::Hello(hello))];
         // Not after the answer: a connection that finds nothing new takes one round trip.
-        effects.extend(self.scopes.iter_mut().map(ScopeState::subscribe));
+        effects.extend(self.scopes.iter_mut().filter_map(|state| state.begin(now)));
         effects.push(Effect::Wake(now.after(PEER_PATIENCE)));
         effects
     }
@@ -188,13 +190,23 @@ impl Session {
         if self.freshness.is_due(now) {
             effects.push(self.poll(now));
         }
-        effects.push(Effect::Wake(deadline.min(self.freshness.due_at())));
+        effects.extend(self.resume(now, false));
+        effects.push(Effect::Wake(self.next_look(deadline)));
         effects
+    }
+
+    fn resume(&mut self, now: Timestamp, is_wanted: bool) -> Vec<Effect> {
+        self.scopes.iter_mut().filter_map(|state| state.resume(now, is_wanted)).collect()
+    }
+
+    fn next_look(&self, deadline: Timestamp) -> Timestamp {
+        let due = self.scopes.iter().filter_map(ScopeState::due_at);
+        due.chain([deadline, self.freshness.due_at()]).min().unwrap_or(deadline)
     }
 
     fn poll(&mut self, now: Timestamp) -> Effect {
         self.freshness.asked(now);
-        Effect::Poll { wishes: self.scopes.iter().map(ScopeState::wish).collect() }
+        Effect::Poll { wishes: self.scopes.iter().filter_map(ScopeState::wish).collect() }
     }
 
     /// What a poll brings should have come by the connection long ago: one that brought it not is left.
@@ -252,7 +264,7 @@ impl Session {
                 state.welcomed(head.cursor.epoch);
             }
         }
-        let deadline = now.after(3 * KEEPALIVE).min(self.freshness.due_at());
+        let deadline = self.next_look(now.after(3 * KEEPALIVE));
         vec![Effect::Directory(welcome.directory), Effect::Wake(deadline)]
     }
 

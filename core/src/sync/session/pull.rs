@@ -17,7 +17,7 @@ pub(super) struct Pull {
 
 impl Pull {
     pub(super) fn new(start: ScopeStart) -> Self {
-        let ScopeStart { scope, cursor, witness, exceptions } = start;
+        let ScopeStart { scope, cursor, witness, exceptions, .. } = start;
         Self { scope, cursor, witness, target: None, except: exceptions }
     }
 

@@ -1,4 +1,4 @@
-use super::effect::{Effect, Queued, ScopeStart};
+use super::effect::{Effect, Queued, Schedule, ScopeStart};
 use super::pull::Pull;
 use super::push::Outbox;
 use super::reconcile::Reconcile;
@@ -20,6 +20,9 @@ pub(super) struct ScopeState {
     pull: Pull,
     /// How often in a row the relay said that the cursor is void.
     voids: u32,
+    schedule: Schedule,
+    /// When the schedule wants the scope to be synchronized next; at once in the beginning.
+    due_at: Option<Timestamp>,
 }
 
 /// What goes on with a scope on this connection.
@@ -35,12 +38,15 @@ enum Phase {
     },
     /// Both sides find out what differs.
     Reconciling(Reconcile),
+    /// Both sides have had everything, and the scope's schedule says when they look again.
+    Resting,
 }
 
 impl ScopeState {
     pub(super) fn new(start: ScopeStart) -> Self {
-        let scope = start.scope;
-        Self { scope, epoch: None, phase: Phase::Asked, outbox: Outbox::new(scope), pull: Pull::new(start), voids: 0 }
+        let (scope, schedule) = (start.scope, start.schedule);
+        let (outbox, pull) = (Outbox::new(scope), Pull::new(start));
+        Self { scope, epoch: None, phase: Phase::Asked, outbox, pull, voids: 0, schedule, due_at: None }
     }
 
     pub(super) fn is_of(&self, scope: Scope) -> bool {
@@ -48,15 +54,51 @@ impl ScopeState {
     }
 
     pub(super) fn is_settled(&self) -> bool {
+        matches!(self.phase, Phase::Resting) || self.has_everything()
+    }
+
+    fn has_everything(&self) -> bool {
         self.is_following() && self.outbox.is_drained() && self.pull.is_caught_up()
+    }
+
+    /// Subscribes where the schedule wants it at the beginning of a connection.
+    pub(super) fn begin(&mut self, now: Timestamp) -> Option<Effect> {
+        if self.due_at.is_none_or(|due_at| now >= due_at) {
+            return Some(self.subscribe());
+        }
+        self.phase = Phase::Resting;
+        None
+    }
+
+    /// Subscribes where the schedule wants it, or the person.
+    pub(super) fn resume(&mut self, now: Timestamp, is_wanted: bool) -> Option<Effect> {
+        let is_due = is_wanted || self.due_at.is_some_and(|due_at| now >= due_at);
+        (matches!(self.phase, Phase::Resting) && is_due).then(|| self.subscribe())
+    }
+
+    /// When the schedule wants something.
+    pub(super) fn due_at(&self) -> Option<Timestamp> {
+        self.due_at.filter(|_| matches!(self.phase, Phase::Resting))
+    }
+
+    /// Leaves the log, where both sides have everything and the schedule does not want more.
+    pub(super) fn rest(&mut self, now: Timestamp) -> Option<Effect> {
+        let Schedule::Every(every) = self.schedule else { return None };
+        if !self.has_everything() {
+            return None;
+        }
+        self.phase = Phase::Resting;
+        self.due_at = Some(now.after(every));
+        Some(Effect::Send(ClientFrame::Unsubscribe(self.scope)))
     }
 
     pub(super) fn waits_since(&self) -> Option<Timestamp> {
         self.outbox.waits_since()
     }
 
-    pub(super) fn wish(&self) -> Subscribe {
-        self.pull.wish()
+    /// What a poll asks for; nothing where the scope has a schedule of its own.
+    pub(super) fn wish(&self) -> Option<Subscribe> {
+        (self.schedule == Schedule::Live).then(|| self.pull.wish())
     }
 
     pub(super) fn disconnected(&mut self) {

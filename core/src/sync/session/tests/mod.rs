@@ -1,5 +1,6 @@
 mod freshness;
 mod reconcile;
+mod schedule;
 
 use std::time::Duration;
 
@@ -22,7 +23,7 @@ fn start(scope: ScopeStart) -> Start {
 }
 
 fn scope_start(cursor: Option<Cursor>) -> ScopeStart {
-    ScopeStart { scope: SCOPE, cursor, witness: None, exceptions: Vec::new() }
+    ScopeStart { scope: SCOPE, cursor, witness: None, exceptions: Vec::new(), schedule: Schedule::Live }
 }
 
 fn session(from: Option<Cursor>) -> Session {
