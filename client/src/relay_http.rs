@@ -11,16 +11,16 @@ use regard_core::limits::{HTTP_BODY_BYTES_MAX, PEER_PATIENCE};
 use regard_core::wire::access::{InviteRequest, InviteResponse, JoinRequest, JoinResponse};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::net::TcpStream;
 
 use crate::store::RelayAccess;
+use crate::transport::{self, Endpoint, unreached};
 
 /// Uses an invitation.
 ///
 /// # Errors
 /// The relay's refusal, or that it was not reached.
-pub async fn join(relay: &str, workspace: WorkspaceId, request: &JoinRequest) -> Result<JoinResponse, Refusal> {
-    post(&format!("{relay}/v1/workspaces/{workspace}/devices"), None, request).await
+pub async fn join(relay: Endpoint<'_>, workspace: WorkspaceId, request: &JoinRequest) -> Result<JoinResponse, Refusal> {
+    post(relay, &format!("/v1/workspaces/{workspace}/devices"), None, request).await
 }
 
 /// Makes an invitation.
@@ -32,56 +32,58 @@ pub async fn invite(
     workspace: WorkspaceId,
     request: &InviteRequest,
 ) -> Result<InviteResponse, Refusal> {
-    post(&format!("{}/v1/workspaces/{workspace}/invitations", relay.address), Some(&relay.token), request).await
+    post(relay.into(), &format!("/v1/workspaces/{workspace}/invitations"), Some(&relay.token), request).await
 }
 
-async fn post<T: DeserializeOwned>(url: &str, token: Option<&str>, body: &impl Serialize) -> Result<T, Refusal> {
-    let asking = tokio::time::timeout(PEER_PATIENCE, ask(url, token, body)).await;
-    let (is_success, answer) = asking.map_err(|_| unreached(url, &"it does not answer"))??;
+async fn post<T: DeserializeOwned>(
+    relay: Endpoint<'_>,
+    path: &str,
+    token: Option<&str>,
+    body: &impl Serialize,
+) -> Result<T, Refusal> {
+    let asking = tokio::time::timeout(PEER_PATIENCE, ask(relay, path, token, body)).await;
+    let (is_success, answer) = asking.map_err(|_| unreached(relay.address, &"it does not answer"))??;
     if is_success {
-        return serde_json::from_slice(&answer).map_err(|error| malformed(url, &error));
+        return serde_json::from_slice(&answer).map_err(|error| malformed(relay.address, &error));
     }
-    Err(serde_json::from_slice(&answer).unwrap_or_else(|error| malformed(url, &error)))
+    Err(serde_json::from_slice(&answer).unwrap_or_else(|error| malformed(relay.address, &error)))
 }
 
-async fn ask(url: &str, token: Option<&str>, body: &impl Serialize) -> Result<(bool, Bytes), Refusal> {
-    let uri: Uri = url.parse().map_err(|error| malformed(url, &error))?;
-    if uri.scheme_str() != Some("http") {
-        return Err(Refusal::new(
-            Cause::Version,
-            format!("{} is not an http:// address, and this program speaks no other", origin(url)),
-        ));
-    }
-    let host = uri.host().ok_or_else(|| malformed(url, &"it names no host"))?;
-    let address = (host.trim_matches(['[', ']']), uri.port_u16().unwrap_or(80));
-    let stream = TcpStream::connect(address).await.map_err(|error| unreached(url, &error))?;
+async fn ask(
+    relay: Endpoint<'_>,
+    path: &str,
+    token: Option<&str>,
+    body: &impl Serialize,
+) -> Result<(bool, Bytes), Refusal> {
+    let address = relay.address;
+    let uri: Uri = format!("{address}{path}").parse().map_err(|error| malformed(address, &error))?;
+    let stream = TokioIo::new(transport::connect(relay).await?);
     let (mut sender, connection) =
-        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|error| unreached(url, &error))?;
+        hyper::client::conn::http1::handshake(stream).await.map_err(|error| unreached(address, &error))?;
     tokio::spawn(connection);
-    let path = uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
+    // A proxy may have put the relay below a path of its own.
+    let path = uri.path_and_query().map_or(path, |path| path.as_str());
     let authority = uri.authority().map(ToString::to_string).unwrap_or_default();
     let mut request = Request::builder().method(Method::POST).uri(path).header(HOST, authority);
     request = request.header(CONTENT_TYPE, "application/json");
     if let Some(token) = token {
         request = request.header(AUTHORIZATION, format!("Bearer {token}"));
     }
-    let body = serde_json::to_vec(body).map_err(|error| malformed(url, &error))?;
-    let request = request.body(Full::new(Bytes::from(body))).map_err(|error| malformed(url, &error))?;
-    let response = sender.send_request(request).await.map_err(|error| unreached(url, &error))?;
+    let body = serde_json::to_vec(body).map_err(|error| malformed(address, &error))?;
+    let request = request.body(Full::new(Bytes::from(body))).map_err(|error| malformed(address, &error))?;
+    let response = sender.send_request(request).await.map_err(|error| unanswered(address, &error))?;
     let is_success = response.status().is_success();
     let body = Limited::new(response.into_body(), HTTP_BODY_BYTES_MAX).collect().await;
-    Ok((is_success, body.map_err(|error| unreached(url, &error))?.to_bytes()))
+    Ok((is_success, body.map_err(|error| unreached(address, &error))?.to_bytes()))
 }
 
-fn unreached(url: &str, error: &dyn std::fmt::Display) -> Refusal {
-    Refusal::new(Cause::Unavailable, format!("the relay at {} is not reached: {error}", origin(url)))
+fn unanswered(address: &str, error: &hyper::Error) -> Refusal {
+    if error.is_parse() {
+        return unreached(address, &format!("what answers there speaks no HTTP: {error}"));
+    }
+    unreached(address, error)
 }
 
-fn malformed(url: &str, error: &dyn std::fmt::Display) -> Refusal {
-    Refusal::new(Cause::Malformed, format!("{} and this program do not understand each other: {error}", origin(url)))
-}
-
-/// Paths are left out of messages: they say nothing to people.
-fn origin(url: &str) -> &str {
-    url.find("/v1/").map_or(url, |at| &url[..at])
+fn malformed(address: &str, error: &dyn std::fmt::Display) -> Refusal {
+    Refusal::new(Cause::Malformed, format!("{address} and this program do not understand each other: {error}"))
 }

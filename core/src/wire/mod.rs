@@ -6,12 +6,14 @@
 pub mod access;
 mod codec;
 mod cursor;
+mod fingerprint;
 mod frame;
 mod segment;
 mod unit;
 
 pub use codec::{compress, decode, decode_batch, encode, encode_batch};
 pub use cursor::{Cursor, RunningHash, Scope};
+pub use fingerprint::Fingerprint;
 pub use frame::{
     Applied, ClientFrame, Directory, Hello, KnownDevice, KnownMember, LogHead, Peer, PeerApplied, Push, RelayFrame,
     Role, Subscribe, UnitOutcome, Welcome,

@@ -38,7 +38,7 @@ impl Workspace {
 async fn create(data: &Path, name: &str, address: String) -> Result<(), Failure> {
     let created = Admin::of(data).await?.create_workspace(name).await?;
     let secret = created.secret.parse()?;
-    let invitation = Invitation { relay: address, workspace: created.id, secret, namespace: None };
+    let invitation = Invitation { relay: address, workspace: created.id, secret, namespace: None, certificate: None };
     print(&invitation.link())?;
     eprintln!("Give this link to the workspace's first member, an owner, who types: regard join LINK");
     eprintln!("It can be used once, within 7 days.");
