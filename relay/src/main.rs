@@ -1,6 +1,7 @@
 //! The command `regard-relay`: hosts workspaces.
 
 mod cli;
+mod settings;
 
 use std::process::ExitCode;
 

@@ -1,7 +1,10 @@
 use std::error::Error;
 use std::process::ExitCode;
 
+use regard_relay::tls::TlsError;
 use regard_relay::{RelayError, StoreError};
+
+use crate::settings::BadSettings;
 
 /// What a person is told when a command fails.
 pub(super) struct Failure {
@@ -49,6 +52,30 @@ impl From<RelayError> for Failure {
             _ => None,
         };
         Self::of(&error, hint)
+    }
+}
+
+impl From<BadSettings> for Failure {
+    fn from(bad: BadSettings) -> Self {
+        let mut sentence = bad.sentence;
+        if let Some(first) = sentence.get(..1) {
+            sentence = first.to_uppercase() + &sentence[1..];
+        }
+        Self { sentence, hint: Some(bad.hint), is_usage: true }
+    }
+}
+
+impl From<TlsError> for Failure {
+    fn from(error: TlsError) -> Self {
+        let hint = match &error {
+            TlsError::Read { .. } | TlsError::Unusable { .. } => "look at the settings tls_cert and tls_key",
+            TlsError::Malformed { .. } => {
+                "restore the file from a backup; devices that know the certificate it held accept no other"
+            }
+            TlsError::NotMade(_) => "look at the setting tls_name",
+            TlsError::Write { .. } => "choose a folder that you can write with --data",
+        };
+        Self::of(&error, Some(hint))
     }
 }
 

@@ -2,30 +2,64 @@
 
 mod failure;
 mod serve;
+mod serving;
+mod settings;
 mod workspace;
 
 use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
+use crate::settings::{Flags, Loaded};
 use failure::Failure;
 
 /// Hosts Regard workspaces: keeps the log of changes that a team's devices exchange.
 #[derive(Parser)]
 #[command(name = "regard-relay", version)]
 struct Arguments {
+    #[command(flatten)]
+    places: Places,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Where the relay's files and settings are.
+#[derive(Args)]
+struct Places {
     /// The folder with the relay's files; it is made where it is missing.
     #[arg(long, global = true, env = "REGARD_RELAY_DATA", value_name = "FOLDER")]
     data: Option<PathBuf>,
-    #[command(subcommand)]
-    command: Command,
+    /// The settings file [default: relay.toml in the data folder, where there is one].
+    #[arg(long, global = true, env = "REGARD_RELAY_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+impl Places {
+    /// All settings, with those on the command line.
+    fn settings(&self, flags: &Flags) -> Result<Loaded, Failure> {
+        Ok(Loaded::read(self.config.as_deref(), self.data.as_deref(), flags)?)
+    }
+
+    /// All settings, and the data folder for sure.
+    fn settings_with_data(&self, flags: &Flags) -> Result<Loaded, Failure> {
+        let loaded = self.settings(flags)?;
+        if loaded.settings.data == Path::new("") {
+            return Err(Failure {
+                sentence: "It is not said in which folder the relay keeps its files".into(),
+                hint: Some("give --data FOLDER, or set REGARD_RELAY_DATA".into()),
+                is_usage: true,
+            });
+        }
+        Ok(loaded)
+    }
 }
 
 #[derive(Subcommand)]
 enum Command {
     Serve(serve::Serve),
+    Settings(settings::Settings),
     #[command(subcommand)]
     Workspace(workspace::Workspace),
 }
@@ -49,14 +83,11 @@ pub(crate) fn run() -> ExitCode {
 }
 
 async fn perform(arguments: Arguments) -> Result<(), Failure> {
-    let data = arguments.data.ok_or_else(|| Failure {
-        sentence: "It is not said in which folder the relay keeps its files".into(),
-        hint: Some("give --data FOLDER, or set REGARD_RELAY_DATA".into()),
-        is_usage: true,
-    })?;
+    let places = &arguments.places;
     match arguments.command {
-        Command::Serve(command) => command.run(&data).await,
-        Command::Workspace(command) => command.run(&data).await,
+        Command::Serve(command) => command.run(places).await,
+        Command::Settings(command) => command.run(places),
+        Command::Workspace(command) => command.run(places).await,
     }
 }
 

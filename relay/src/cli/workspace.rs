@@ -5,7 +5,9 @@ use regard_core::wire::access::Invitation;
 use regard_relay::admin::Admin;
 
 use super::failure::Failure;
-use super::print;
+use super::serving::Serving;
+use super::{Places, print};
+use crate::settings::{Flags, Settings};
 
 /// Make and list workspaces, also while the relay runs.
 #[derive(Subcommand)]
@@ -14,9 +16,9 @@ pub(super) enum Workspace {
     Create {
         /// What people call it.
         name: String,
-        /// Where devices reach the relay.
-        #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:7171", value_parser = address)]
-        address: String,
+        /// Where devices reach the relay [default: where it listens].
+        #[arg(long, value_name = "URL")]
+        address: Option<String>,
     },
     /// List the workspaces.
     List {
@@ -27,18 +29,24 @@ pub(super) enum Workspace {
 }
 
 impl Workspace {
-    pub(super) async fn run(self, data: &Path) -> Result<(), Failure> {
+    pub(super) async fn run(self, places: &Places) -> Result<(), Failure> {
         match self {
-            Self::Create { name, address } => create(data, &name, address).await,
-            Self::List { json } => list(data, json).await,
+            Self::Create { name, address } => {
+                create(&places.settings_with_data(&Flags::of_address(address))?.settings, &name).await
+            }
+            Self::List { json } => list(&places.settings_with_data(&Flags::default())?.settings.data, json).await,
         }
     }
 }
 
-async fn create(data: &Path, name: &str, address: String) -> Result<(), Failure> {
-    let created = Admin::of(data).await?.create_workspace(name).await?;
+async fn create(settings: &Settings, name: &str) -> Result<(), Failure> {
+    let serving = Serving::of(settings)?;
+    let relay = settings.address.clone().unwrap_or_else(|| serving.address.clone());
+    // Behind another scheme stands a proxy, which has a certificate of its own.
+    let certificate = serving.certificate()?.filter(|_| relay.starts_with("https://"));
+    let created = Admin::of(&settings.data).await?.create_workspace(name).await?;
     let secret = created.secret.parse()?;
-    let invitation = Invitation { relay: address, workspace: created.id, secret, namespace: None, certificate: None };
+    let invitation = Invitation { relay, workspace: created.id, secret, namespace: None, certificate };
     print(&invitation.link())?;
     eprintln!("Give this link to the workspace's first member, an owner, who types: regard join LINK");
     eprintln!("It can be used once, within 7 days.");
@@ -61,11 +69,4 @@ async fn list(data: &Path, json: bool) -> Result<(), Failure> {
         eprintln!("There are no workspaces yet. Hint: regard-relay workspace create NAME");
     }
     Ok(())
-}
-
-fn address(text: &str) -> Result<String, String> {
-    if text.starts_with("http://") || text.starts_with("https://") {
-        return Ok(text.trim_end_matches('/').to_owned());
-    }
-    Err("an address begins with http:// or https://".into())
 }
