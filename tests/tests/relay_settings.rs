@@ -21,8 +21,13 @@ fn types(text: &mut String, environment: &[(&str, &str)], arguments: &[&str]) {
     let _ = writeln!(text, "[exit {}]\n", said.code.expect("a code"));
 }
 
+/// Columns are as wide as the folder's path makes them.
 fn masked(text: &str, folder: &Path) -> String {
-    mask::mask(text, &folder.canonicalize().expect("a folder"))
+    let masked = mask::mask(text, &folder.canonicalize().expect("a folder"));
+    masked
+        .lines()
+        .map(|line| line.split("  ").filter(|part| !part.is_empty()).collect::<Vec<_>>().join("  ") + "\n")
+        .collect()
 }
 
 #[test]

@@ -21,11 +21,15 @@ impl From<figment::Error> for BadSettings {
         let reason = match &error.kind {
             Kind::InvalidType(found, expected) => format!("{found} is not {expected}"),
             Kind::InvalidValue(found, expected) => format!("{found} is not {expected}"),
-            other => other.to_string(),
+            // Beside its words, the TOML library draws the line.
+            other => {
+                let text = other.to_string();
+                let words = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.contains('|'));
+                words.collect::<Vec<_>>().join(", ")
+            }
         };
         if error.path.is_empty() {
-            let (reason, at) = (reason.trim().replace('\n', " "), origin);
-            return Self::new(format!("the settings ({at}) cannot be read: {reason}"), "mend them and try again");
+            return Self::new(format!("the settings ({origin}) cannot be read: {reason}"), "mend them and try again");
         }
         let key = error.path.join(".");
         Self::new(

@@ -225,7 +225,7 @@ mod tests {
         refused(
             "listen = \"somewhere\"",
             "the setting `listen` (file [data]/relay.toml) cannot be used: invalid socket address syntax",
-            "docs/hosting.md has every setting",
+            "give an address with a port, such as 0.0.0.0:7171",
         );
         refused(
             "insecure_http = \"perhaps\"",
