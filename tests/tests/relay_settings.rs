@@ -12,8 +12,11 @@ use regard_tests::harness::{Program, Said, command, mask};
 fn types(text: &mut String, environment: &[(&str, &str)], arguments: &[&str]) {
     let mut relay = command(Program::Relay);
     let said: Said = relay.envs(environment.iter().copied()).args(arguments).output().expect("it can be run").into();
-    let set: String = environment.iter().map(|(name, value)| format!("{name}='{value}' ")).collect();
-    let _ = writeln!(text, "$ {set}regard-relay {}", arguments.join(" "));
+    text.push_str("$ ");
+    for (name, value) in environment {
+        let _ = write!(text, "{name}='{value}' ");
+    }
+    let _ = writeln!(text, "regard-relay {}", arguments.join(" "));
     text.push_str(&said.stdout);
     for line in said.stderr.lines() {
         let _ = writeln!(text, "! {line}");

@@ -2,10 +2,12 @@
 //! else's.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::ConnectInfo;
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -20,7 +22,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
-use super::patience::Patient;
+use super::body::TimedBody;
 use super::{Served, router, stopped};
 use crate::tls::Tls;
 
@@ -36,6 +38,13 @@ const DISCARDED_BYTES: usize = 1 << 10;
 /// A connection's place among those that the relay takes; free again when all who hold it have dropped it.
 #[derive(Clone)]
 pub(super) struct Place(#[expect(dead_code, reason = "held, never looked at")] Arc<OwnedSemaphorePermit>);
+
+/// What requests can ask about the connection that they came by.
+#[derive(Clone)]
+struct Guest {
+    place: Place,
+    peer: SocketAddr,
+}
 
 /// Takes connections in, and answers each in a task of its own.
 pub(super) struct Acceptor {
@@ -80,8 +89,9 @@ impl Acceptor {
         // The semaphore is never closed.
         while let Ok(place) = Arc::clone(&self.places).acquire_owned().await {
             match self.listener.accept().await {
-                Ok((socket, _)) => {
-                    tokio::spawn(self.front.clone().begin(socket, Place(Arc::new(place))));
+                Ok((socket, peer)) => {
+                    let guest = Guest { place: Place(Arc::new(place)), peer };
+                    tokio::spawn(self.front.clone().begin(socket, guest));
                 }
                 Err(error) if is_of_the_peer(&error) => {}
                 Err(error) => {
@@ -100,29 +110,30 @@ fn is_of_the_peer(error: &io::Error) -> bool {
 }
 
 impl Front {
-    async fn begin(self, socket: TcpStream, place: Place) {
+    async fn begin(self, socket: TcpStream, guest: Guest) {
         // Frames are whole messages: waiting for more to send only costs time.
         let _ = socket.set_nodelay(true);
-        let Some((acceptor, turns)) = &self.tls else { return self.answer(socket, place).await };
+        let Some((acceptor, turns)) = &self.tls else { return self.answer(socket, guest).await };
         let handshake = handshake(socket, acceptor, turns);
         let shaken = tokio::select! {
             shaken = timeout(self.served.relay.settings.peer_patience, handshake) => shaken,
             () = stopped(self.served.stopping.clone()) => return,
         };
         match shaken {
-            Ok(Ok(Some(stream))) => self.answer(stream, place).await,
+            Ok(Ok(Some(stream))) => self.answer(stream, guest).await,
             Ok(Ok(None)) => {}
             Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
             Err(_) => tracing::debug!("a TLS handshake did not end in time"),
         }
     }
 
-    async fn answer(self, stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static, place: Place) {
+    async fn answer(self, stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static, guest: Guest) {
         let patience = self.served.relay.settings.peer_patience;
         let router = TowerToHyperService::new(self.router);
         let service = service_fn(move |request: Request<Incoming>| {
-            let mut request = request.map(|body| Patient::new(body, patience));
-            request.extensions_mut().insert(place.clone());
+            let mut request = request.map(|body| TimedBody::new(body, patience));
+            request.extensions_mut().insert(guest.place.clone());
+            request.extensions_mut().insert(ConnectInfo(guest.peer));
             router.call(request)
         });
         let connection = http1::Builder::new()

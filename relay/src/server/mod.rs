@@ -1,10 +1,10 @@
 //! What devices talk to: HTTP for joining, a WebSocket for everything else.
 
 mod accept;
+mod body;
 mod connection;
 pub(crate) mod denied;
 mod http;
-mod patience;
 mod peers;
 mod reader;
 mod rooms;

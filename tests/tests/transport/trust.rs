@@ -1,8 +1,21 @@
-use regard_core::error::Cause;
+use std::sync::Arc;
+
+use regard_client::relay_http;
+use regard_client::store::{Identity, RelayAccess};
+use regard_client::system::SystemEntropy;
+use regard_client::transport::Endpoint;
+use regard_core::error::{Cause, Refusal};
+use regard_core::id::WorkspaceId;
+use regard_core::record::identity::Namespace;
 use regard_core::wire::Fingerprint;
 use regard_relay::tls::Tls;
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::pki_types::CertificateDer;
+use tokio_rustls::rustls::server::{ClientHello, ResolvesServerCert};
+use tokio_rustls::rustls::sign::CertifiedKey;
+use tokio_rustls::rustls::{self, ServerConfig};
 
 use crate::support::{Served, certificate, folder};
 
@@ -47,53 +60,89 @@ async fn another_certificate_than_the_pinned_one_is_refused_and_both_are_told() 
     );
     assert_eq!(refusal.detail, told);
     let (identity, access) = relay.join("https", Some(tls.fingerprint())).await.expect("the invitation was not spent");
-    let other = regard_client::store::RelayAccess { certificate: Some(expected), ..access };
+    let other = RelayAccess { certificate: Some(expected), ..access };
     let refusal = relay.sync(identity, other).await.expect_err("another certificate");
     assert_eq!((refusal.cause, refusal.detail), (Cause::Untrusted, told));
 }
 
-/// Plays a relay: whoever shakes hands with it to the end would send the invitation next.
+/// Everybody who connects can copy a certificate; its key stays with the relay.
 #[tokio::test]
 async fn to_a_relay_that_is_not_trusted_nothing_is_sent() {
-    let key = rcgen::KeyPair::generate().expect("a key");
-    let params = rcgen::CertificateParams::new(["localhost".to_owned()]).expect("names");
-    let shown = params.self_signed(&key).expect("a certificate");
-    let provider = std::sync::Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
-    let config = tokio_rustls::rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .expect("versions")
-        .with_no_client_auth()
-        .with_single_cert(vec![shown.der().clone()], key.serialize_der().try_into().expect("a key"))
-        .expect("a certificate");
-    let acceptor = tokio_rustls::TlsAcceptor::from(std::sync::Arc::new(config));
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let address = format!("https://localhost:{}", listener.local_addr().expect("an address").port());
-    let received = tokio::spawn(async move {
-        let mut received = Vec::new();
-        for _ in 0..2 {
-            let (socket, _) = listener.accept().await.expect("a connection");
-            if let Ok(mut stream) = acceptor.accept(socket).await {
-                let _ = stream.read_to_end(&mut received).await;
-            }
-        }
-        received
-    });
-    for certificate in [None, Some(Fingerprint::from_bytes([4; 32]))] {
-        let relay = regard_client::transport::Endpoint { address: &address, certificate };
-        let workspace = regard_core::id::WorkspaceId::from_bytes([1; 16]);
-        let identity = regard_client::store::Identity::join(
-            workspace,
-            regard_core::record::identity::Namespace::from_bytes([3; 32]),
-            "Ana",
-            "laptop",
-            &mut regard_client::system::SystemEntropy,
-        );
-        let secret = "ab".repeat(32).parse().expect("a secret");
-        let request = identity.join_request(&secret, true);
-        let refusal = regard_client::relay_http::join(relay, workspace, &request).await.expect_err("not trusted");
+    let (shown, copied) = (Played::new(), Played::new());
+    let without_its_key = Played { certificate: copied.certificate.clone(), key: shown.key.clone() };
+    let pins = [None, Some(Fingerprint::from_bytes([4; 32])), Some(shown.fingerprint())];
+    for (played, pin, reason) in [
+        (&shown, pins[0], "shows a certificate that this machine does not trust, since no authority"),
+        (&shown, pins[1], "shows another certificate than the one that this device knows"),
+        (&without_its_key, Some(copied.fingerprint()), "since the relay does not prove that it holds its key"),
+    ] {
+        let (refusal, received) = played.is_asked(pin).await;
         assert_eq!(refusal.cause, Cause::Untrusted, "{refusal}");
+        assert!(refusal.detail.contains(reason), "{refusal}");
+        assert_eq!(received, b"");
     }
-    assert_eq!(received.await.expect("no panic"), b"");
+    let (_, received) = shown.is_asked(pins[2]).await;
+    assert!(received.starts_with(b"POST "), "to the right one the invitation is sent");
+}
+
+/// Who pretends to be a relay: shakes hands, notes what is sent, and closes.
+struct Played {
+    certificate: CertificateDer<'static>,
+    key: Vec<u8>,
+}
+
+/// A certificate and a key that need not belong together.
+#[derive(Debug)]
+struct Shown(Arc<CertifiedKey>);
+
+impl ResolvesServerCert for Shown {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(&self.0))
+    }
+}
+
+impl Played {
+    fn new() -> Self {
+        let key = rcgen::KeyPair::generate().expect("a key");
+        let params = rcgen::CertificateParams::new(["localhost".to_owned()]).expect("names");
+        let certificate = params.self_signed(&key).expect("a certificate").der().clone();
+        Self { certificate, key: key.serialize_der() }
+    }
+
+    fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of_certificate(&self.certificate)
+    }
+
+    /// Is asked to let a device join; answers what that is told, and what was sent.
+    async fn is_asked(&self, pin: Option<Fingerprint>) -> (Refusal, Vec<u8>) {
+        let key = self.key.clone().try_into().expect("a key");
+        let key = rustls::crypto::ring::sign::any_supported_type(&key).expect("a key that signs");
+        let shown = Arc::new(CertifiedKey::new(vec![self.certificate.clone()], key));
+        let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::new(Shown(shown)));
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = format!("https://localhost:{}", listener.local_addr().expect("an address").port());
+        let received = tokio::spawn(async move {
+            let (socket, _) = listener.accept().await.expect("a connection");
+            let mut received = [0; 5];
+            match TlsAcceptor::from(Arc::new(config)).accept(socket).await {
+                Ok(mut stream) => {
+                    let read = stream.read(&mut received).await.unwrap_or(0);
+                    received[..read].to_vec()
+                }
+                Err(_) => Vec::new(),
+            }
+        });
+        let workspace = WorkspaceId::from_bytes([1; 16]);
+        let identity = Identity::join(workspace, Namespace::from_bytes([3; 32]), "Ana", "laptop", &mut SystemEntropy);
+        let request = identity.join_request(&"ab".repeat(32).parse().expect("a secret"), true);
+        let relay = Endpoint { address: &address, certificate: pin };
+        let refusal = relay_http::join(relay, workspace, &request).await.expect_err("it is no relay");
+        (refusal, received.await.expect("no panic"))
+    }
 }
 
 #[tokio::test]
@@ -120,7 +169,7 @@ async fn a_wrong_scheme_is_told_on_both_sides() {
     assert_eq!((refusal.cause, refusal.detail.as_str()), (Cause::Malformed, told));
     let (identity, access) = encrypted.join("https", Some(tls.fingerprint())).await.expect("joined");
     let address = access.address.replace("https", "http");
-    let plainly = regard_client::store::RelayAccess { address, certificate: None, ..access };
+    let plainly = RelayAccess { address, certificate: None, ..access };
     let refusal = encrypted.sync(identity, plainly).await.expect_err("the port speaks TLS");
     assert_eq!((refusal.cause, refusal.detail.as_str()), (Cause::Malformed, told));
 

@@ -110,6 +110,7 @@ fn mistrust(reason: &CertificateError) -> String {
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             "since it is for a machine of another name".into()
         }
+        CertificateError::BadSignature => "since the relay does not prove that it holds its key".into(),
         CertificateError::Revoked => "since its authority has taken it back".into(),
         other => format!("since it is not in order: {other}"),
     }

@@ -7,18 +7,18 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::Sleep;
 
 /// A request's body that must have come in time: whoever sends it byte by byte would hold a connection for ever.
-pub(super) struct Patient {
+pub(super) struct TimedBody {
     body: Incoming,
     deadline: Pin<Box<Sleep>>,
 }
 
-impl Patient {
+impl TimedBody {
     pub(super) fn new(body: Incoming, patience: Duration) -> Self {
         Self { body, deadline: Box::pin(tokio::time::sleep(patience)) }
     }
 }
 
-impl Body for Patient {
+impl Body for TimedBody {
     type Data = hyper::body::Bytes;
     type Error = BoxError;
 
