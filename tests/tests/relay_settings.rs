@@ -49,7 +49,7 @@ fn every_setting_is_shown_with_its_origin() {
     let environment = [("REGARD_RELAY_LISTEN", "0.0.0.0:81"), ("REGARD_RELAY_TLS_NAME", "a.example, b.example")];
     types(&mut text, &environment, &["--data", &data, "settings", "--listen", "0.0.0.0:82", "--insecure-http"]);
     types(&mut text, &environment, &["--data", &data, "--config", &named, "settings", "--json"]);
-    types(&mut text, &[("REGARD_RELAY_CONFIG", &named)], &["settings"]);
+    types(&mut text, &[("REGARD_RELAY_CONFIG", &named), ("REGARD_RELAY_LISEN", "0.0.0.0:83")], &["settings"]);
     insta::assert_snapshot!("origins", masked(&text, folder.path()));
 }
 
