@@ -3,6 +3,7 @@
 //! - [`store`]: every record of the workspace on this device, in one redb file.
 //! - [`engine`]: performs what [`regard_core::sync::Session`] decides.
 //! - [`import`]: mail, cards and calendars as records.
+//! - [`transport`]: the way to a relay, encrypted or not.
 //! - [`api`]: HTTP and JSON, the one way to a store.
 //! - [`cli`]: the command, a caller of the API.
 //! - [`demo`]: plays the main story with real processes.
@@ -17,4 +18,5 @@ pub mod relay_http;
 pub mod store;
 pub mod system;
 mod tracking;
+pub mod transport;
 pub mod unix;

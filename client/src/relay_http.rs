@@ -12,9 +12,9 @@ use regard_core::wire::access::{CopyRequest, InviteRequest, InviteResponse, Join
 use regard_core::wire::{self, PollAnswer, Subscribe};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::net::TcpStream;
 
 use crate::store::RelayAccess;
+use crate::transport::{self, Endpoint, unreached};
 
 /// Bytes of an answer: that to a poll may hold the largest segment of each scope.
 const ANSWER_BYTES_MAX: usize = 2 * FRAME_BYTES_MAX;
@@ -23,8 +23,8 @@ const ANSWER_BYTES_MAX: usize = 2 * FRAME_BYTES_MAX;
 ///
 /// # Errors
 /// The relay's refusal, or that it was not reached.
-pub async fn join(relay: &str, workspace: WorkspaceId, request: &JoinRequest) -> Result<JoinResponse, Refusal> {
-    post(&format!("{relay}/v1/workspaces/{workspace}/devices"), None, request).await
+pub async fn join(relay: Endpoint<'_>, workspace: WorkspaceId, request: &JoinRequest) -> Result<JoinResponse, Refusal> {
+    post(relay, &format!("/v1/workspaces/{workspace}/devices"), None, request).await
 }
 
 /// Makes an invitation.
@@ -36,7 +36,7 @@ pub async fn invite(
     workspace: WorkspaceId,
     request: &InviteRequest,
 ) -> Result<InviteResponse, Refusal> {
-    post(&format!("{}/v1/workspaces/{workspace}/invitations", relay.address), Some(&relay.token), request).await
+    post(relay.into(), &format!("/v1/workspaces/{workspace}/invitations"), Some(&relay.token), request).await
 }
 
 /// Makes a store that turned out to be a copy a device of its own.
@@ -44,7 +44,7 @@ pub async fn invite(
 /// # Errors
 /// The relay's refusal, or that it was not reached.
 pub async fn copy(relay: &RelayAccess, workspace: WorkspaceId, request: &CopyRequest) -> Result<JoinResponse, Refusal> {
-    post(&format!("{}/v1/workspaces/{workspace}/copies", relay.address), Some(&relay.token), request).await
+    post(relay.into(), &format!("/v1/workspaces/{workspace}/copies"), Some(&relay.token), request).await
 }
 
 /// Asks for what follows some cursors.
@@ -56,64 +56,61 @@ pub async fn poll(
     workspace: WorkspaceId,
     wishes: &[Subscribe],
 ) -> Result<Vec<PollAnswer>, Refusal> {
-    let url = format!("{}/v1/workspaces/{workspace}/poll", relay.address);
-    let answer = send(&url, Some(&relay.token), wire::encode(&wishes.to_vec())).await?;
+    let path = format!("/v1/workspaces/{workspace}/poll");
+    let answer = send(relay.into(), &path, Some(&relay.token), wire::encode(&wishes.to_vec())).await?;
     wire::decode(&answer, "relay's answer")
 }
 
-async fn post<T: DeserializeOwned>(url: &str, token: Option<&str>, body: &impl Serialize) -> Result<T, Refusal> {
-    let body = serde_json::to_vec(body).map_err(|error| malformed(url, &error))?;
-    let answer = send(url, token, body).await?;
-    serde_json::from_slice(&answer).map_err(|error| malformed(url, &error))
+async fn post<T: DeserializeOwned>(
+    relay: Endpoint<'_>,
+    path: &str,
+    token: Option<&str>,
+    body: &impl Serialize,
+) -> Result<T, Refusal> {
+    let body = serde_json::to_vec(body).map_err(|error| malformed(relay.address, &error))?;
+    let answer = send(relay, path, token, body).await?;
+    serde_json::from_slice(&answer).map_err(|error| malformed(relay.address, &error))
 }
 
 /// The body of the answer, where the relay grants the request.
-async fn send(url: &str, token: Option<&str>, body: Vec<u8>) -> Result<Bytes, Refusal> {
-    let asking = tokio::time::timeout(PEER_PATIENCE, ask(url, token, body)).await;
-    let (is_success, answer) = asking.map_err(|_| unreached(url, &"it does not answer"))??;
+async fn send(relay: Endpoint<'_>, path: &str, token: Option<&str>, body: Vec<u8>) -> Result<Bytes, Refusal> {
+    let asking = tokio::time::timeout(PEER_PATIENCE, ask(relay, path, token, body)).await;
+    let (is_success, answer) = asking.map_err(|_| unreached(relay.address, &"it does not answer"))??;
     if is_success {
         return Ok(answer);
     }
-    Err(serde_json::from_slice(&answer).unwrap_or_else(|error| malformed(url, &error)))
+    Err(serde_json::from_slice(&answer).unwrap_or_else(|error| malformed(relay.address, &error)))
 }
 
-async fn ask(url: &str, token: Option<&str>, body: Vec<u8>) -> Result<(bool, Bytes), Refusal> {
-    let uri: Uri = url.parse().map_err(|error| malformed(url, &error))?;
-    if uri.scheme_str() != Some("http") {
-        return Err(Refusal::new(
-            Cause::Version,
-            format!("{} is not an http:// address, and this program speaks no other", origin(url)),
-        ));
-    }
-    let host = uri.host().ok_or_else(|| malformed(url, &"it names no host"))?;
-    let address = (host.trim_matches(['[', ']']), uri.port_u16().unwrap_or(80));
-    let stream = TcpStream::connect(address).await.map_err(|error| unreached(url, &error))?;
+async fn ask(relay: Endpoint<'_>, path: &str, token: Option<&str>, body: Vec<u8>) -> Result<(bool, Bytes), Refusal> {
+    let address = relay.address;
+    let uri: Uri = format!("{address}{path}").parse().map_err(|error| malformed(address, &error))?;
+    let stream = TokioIo::new(transport::connect(relay).await?);
     let (mut sender, connection) =
-        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|error| unreached(url, &error))?;
+        hyper::client::conn::http1::handshake(stream).await.map_err(|error| unreached(address, &error))?;
     tokio::spawn(connection);
-    let path = uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
+    // A proxy may have put the relay below a path of its own.
+    let path = uri.path_and_query().map_or(path, |path| path.as_str());
     let authority = uri.authority().map(ToString::to_string).unwrap_or_default();
     let mut request = Request::builder().method(Method::POST).uri(path).header(HOST, authority);
     request = request.header(CONTENT_TYPE, "application/json");
     if let Some(token) = token {
         request = request.header(AUTHORIZATION, format!("Bearer {token}"));
     }
-    let request = request.body(Full::new(Bytes::from(body))).map_err(|error| malformed(url, &error))?;
-    let response = sender.send_request(request).await.map_err(|error| unreached(url, &error))?;
+    let request = request.body(Full::new(Bytes::from(body))).map_err(|error| malformed(address, &error))?;
+    let response = sender.send_request(request).await.map_err(|error| unanswered(address, &error))?;
     let is_success = response.status().is_success();
     let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
-    Ok((is_success, body.map_err(|error| unreached(url, &error))?.to_bytes()))
+    Ok((is_success, body.map_err(|error| unreached(address, &error))?.to_bytes()))
 }
 
-fn unreached(url: &str, error: &dyn std::fmt::Display) -> Refusal {
-    Refusal::new(Cause::Unavailable, format!("the relay at {} is not reached: {error}", origin(url)))
+fn unanswered(address: &str, error: &hyper::Error) -> Refusal {
+    if error.is_parse() {
+        return unreached(address, &format!("what answers there speaks no HTTP: {error}"));
+    }
+    unreached(address, error)
 }
 
-fn malformed(url: &str, error: &dyn std::fmt::Display) -> Refusal {
-    Refusal::new(Cause::Malformed, format!("{} and this program do not understand each other: {error}", origin(url)))
-}
-
-/// Paths are left out of messages: they say nothing to people.
-fn origin(url: &str) -> &str {
-    url.find("/v1/").map_or(url, |at| &url[..at])
+fn malformed(address: &str, error: &dyn std::fmt::Display) -> Refusal {
+    Refusal::new(Cause::Malformed, format!("{address} and this program do not understand each other: {error}"))
 }

@@ -61,6 +61,9 @@ pub enum Cause {
     /// The device or the workspace has used up what the relay's owner allows.
     #[n(16)]
     OverQuota,
+    /// The relay does not show the certificate that it should: the device's own verdict, which it sends to nobody.
+    #[n(17)]
+    Untrusted,
 }
 
 impl Cause {
@@ -91,6 +94,7 @@ impl fmt::Display for Cause {
             Self::Revoked => "shut out",
             Self::ForeignActor => "another device's change",
             Self::OverQuota => "over quota",
+            Self::Untrusted => "not trusted",
         })
     }
 }

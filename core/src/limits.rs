@@ -104,6 +104,12 @@ pub const INDEX_CACHE_MAX: usize = 4096;
 pub const INDEX_RECENT_HASHES_MAX: usize = 64;
 /// Connections of one relay process.
 pub const CONNECTIONS_MAX: usize = 16_384;
+/// Connections beyond those, for telling devices that there is no place, and whoever asks how the relay is. When these are
+/// taken too, further ones wait in the system's queue.
+pub const CONNECTIONS_SPARE: usize = 256;
+/// TLS handshakes at the same time. Each takes some 20 KB and 1 ms of a processor; one that is slow takes nothing else, and
+/// ends after [`PEER_PATIENCE`].
+pub const HANDSHAKES_MAX: usize = 1_024;
 /// Bytes of an HTTP body that is not a frame.
 pub const HTTP_BODY_BYTES_MAX: usize = 1 << 20;
 /// How long an invitation can be used.

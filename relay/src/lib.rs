@@ -18,6 +18,7 @@ mod error;
 mod relay;
 mod server;
 mod store;
+pub mod tls;
 mod unix;
 
 pub use error::RelayError;

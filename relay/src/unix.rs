@@ -15,6 +15,12 @@ pub(crate) fn make_private(path: &Path) -> io::Result<()> {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))
 }
 
+/// Makes a file, which must not be there, that only its owner can read from the beginning.
+pub(crate) fn make_private_file(path: &Path) -> io::Result<std::fs::File> {
+    use std::os::unix::fs::OpenOptionsExt;
+    std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+}
+
 /// Binds a socket that only its owner can open, in place of one that a dead process left.
 pub(crate) fn bind_private_socket(path: &Path) -> io::Result<tokio::net::UnixListener> {
     match std::fs::remove_file(path) {

@@ -57,7 +57,8 @@ fn an_invitation_is_good_for_one_use_and_its_faults_are_told() {
         "hello".to_owned(),
         link[..link.len() - 3].to_owned(),
         format!("http://127.0.0.1:1/join/{nobody}#{SECRET}"),
-        format!("https://relay.example/join/{nobody}#{SECRET}"),
+        format!("{}/join/{nobody}#{SECRET}", relay.url().replace("http", "https")),
+        format!("{}/join/{nobody}#{SECRET}.x1", relay.url()),
         format!("{}/join/{nobody}#{SECRET}", relay.url()),
     ];
     for link in &faulty {

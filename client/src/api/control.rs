@@ -91,7 +91,8 @@ pub(super) async fn invite(
     let secret =
         made.secret.parse().map_err(|_| Problem::new(ProblemCode::Failed, "the relay's answer is no invitation"))?;
     let namespace = Some(identity.namespace());
-    let invitation = Invitation { relay: relay.address, workspace: identity.workspace, secret, namespace };
+    let (workspace, certificate) = (identity.workspace, relay.certificate);
+    let invitation = Invitation { relay: relay.address, workspace, secret, namespace, certificate };
     Ok(Json(InviteAnswer { link: invitation.link(), expires_at: made.expires_at, member }))
 }
 

@@ -338,6 +338,9 @@ impl From<Refusal> for Problem {
         match refusal.cause {
             Cause::Unavailable => Self::new(ProblemCode::Offline, refusal.detail)
                 .hint("Your changes are kept here and go out when the relay is reached."),
+            Cause::Untrusted => Self::new(ProblemCode::Refused, refusal.detail).hint(
+                "Your changes are kept here. Ask whoever runs the relay, by another way than this one, about its certificate: `regard-relay settings` there shows the fingerprint of one that the relay made itself.",
+            ),
             Cause::NotAllowed | Cause::Version => Self::new(ProblemCode::Refused, refusal.detail),
             Cause::Unknown => {
                 Self::new(ProblemCode::Offline, refusal.detail).hint("`regard status` shows which relay is set.")

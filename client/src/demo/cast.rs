@@ -39,7 +39,8 @@ pub(super) async fn be_the_relay(folder: &Path, listen: SocketAddr, found: Optio
         Some(name) => {
             let workspace = WorkspaceId::random(&mut SystemEntropy);
             let secret = relay.create_workspace(workspace, name).map_err(|error| failed(&error))?;
-            Some(Invitation { relay: format!("http://{address}"), workspace, secret, namespace: None }.link())
+            let relay = format!("http://{address}");
+            Some(Invitation { relay, workspace, secret, namespace: None, certificate: None }.link())
         }
         None => None,
     };

@@ -8,11 +8,12 @@ use tokio::task::JoinHandle;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{self, Message, http};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
+use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 use crate::store::RelayAccess;
+use crate::transport;
 
-type Stream = WebSocketStream<MaybeTlsStream<tokio::net::TcpStream>>;
+type Stream = WebSocketStream<Box<dyn transport::Stream>>;
 
 /// Frames waiting to be written: all pushes that may be on the way, and receipts.
 const FRAMES_WAITING_MAX: usize = 32;
@@ -91,12 +92,13 @@ async fn connect(access: &RelayAccess, workspace: WorkspaceId) -> Result<Stream,
     request.headers_mut().insert(http::header::AUTHORIZATION, token);
     let config =
         WebSocketConfig::default().max_message_size(Some(FRAME_BYTES_MAX)).max_frame_size(Some(FRAME_BYTES_MAX));
-    match connect_async_with_config(request, Some(config), true).await {
+    let stream = transport::connect(access.into()).await?;
+    match client_async_with_config(request, stream, Some(config)).await {
         Ok((stream, _)) => Ok(stream),
         Err(tungstenite::Error::Http(response)) => Err(refused(&access.address, &response)),
         // Its own words would begin with “IO error”.
-        Err(tungstenite::Error::Io(error)) => Err(unavailable(format!("{} is not reached: {error}", access.address))),
-        Err(error) => Err(unavailable(format!("{} is not reached: {error}", access.address))),
+        Err(tungstenite::Error::Io(error)) => Err(transport::unreached(&access.address, &error)),
+        Err(error) => Err(transport::unreached(&access.address, &error)),
     }
 }
 

@@ -6,7 +6,7 @@ use regard_core::gate::{self, Checked};
 use regard_core::id::DocumentId;
 use regard_core::limits::CHANGES_UNFOLDED_MAX;
 use regard_core::record::{Document, Kind, Projection, StoredChange, genesis};
-use regard_core::wire::{Fingerprint, Scope};
+use regard_core::wire::{HeadsDigest, Scope};
 
 use super::Store;
 use super::error::{During, StoreError};
@@ -114,7 +114,7 @@ impl Workbench {
     ) -> Result<&mut Open, StoreError> {
         let row = Row(next_number(&writer.documents)?);
         let kind = document.kind();
-        let heads = Fingerprint::of(&[genesis::hash(kind)]);
+        let heads = HeadsDigest::of(&[genesis::hash(kind)]);
         let meta = DocumentRow { id, kind, scope, has_snapshot: false, next_change: 0, unfolded: 0, heads, changes: 1 };
         // The row is written now, so that the next one gets another number.
         DOCUMENTS.put(&mut writer.documents, row.0, &meta)?;
@@ -128,7 +128,7 @@ impl Workbench {
     pub(super) fn finish(mut self, writer: &mut Writer<'_>) -> Result<Vec<(Row, Document)>, StoreError> {
         for open in self.open.values_mut().filter(|open| open.changed) {
             open.fold_when_due(writer)?;
-            open.meta.heads = Fingerprint::of(&open.document.heads());
+            open.meta.heads = HeadsDigest::of(&open.document.heads());
             DOCUMENTS.put(&mut writer.documents, open.row.0, &open.meta)?;
             write_projection(writer, open.row, &open.document)?;
         }

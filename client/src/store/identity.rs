@@ -1,6 +1,7 @@
 use minicbor::{Decode, Encode};
 use regard_core::id::{DeviceId, Entropy, MemberId, WorkspaceId, to_hex};
 use regard_core::record::identity::Namespace;
+use regard_core::wire::Fingerprint;
 use regard_core::wire::access::{CopyRequest, JoinRequest, Secret};
 
 /// What a copied store adds to the name of its device.
@@ -150,10 +151,42 @@ pub struct RelayAccess {
     /// Whether the relay is the one that `up` runs by itself.
     #[n(2)]
     pub embedded: bool,
+    /// The certificate that the relay must show; `None` leaves it to the system's trusted authorities.
+    #[n(3)]
+    pub certificate: Option<Fingerprint>,
 }
 
 impl std::fmt::Debug for RelayAccess {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("RelayAccess").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As stores have it that were made before relays had certificates.
+    #[derive(Encode)]
+    #[cbor(map)]
+    struct Before {
+        #[n(0)]
+        address: String,
+        #[n(1)]
+        token: String,
+        #[n(2)]
+        embedded: bool,
+    }
+
+    #[test]
+    fn an_access_without_a_certificate_reads_as_one_and_is_written_so() {
+        let before = Before { address: "http://127.0.0.1:7171".into(), token: "secret".into(), embedded: true };
+        let row = minicbor::to_vec(&before).expect("CBOR");
+        let access: RelayAccess = minicbor::decode(&row).expect("an access");
+        assert_eq!((access.certificate, access.embedded), (None, true));
+        assert_eq!(minicbor::to_vec(&access).expect("CBOR"), row);
+        let pinned = RelayAccess { certificate: Some(Fingerprint::from_bytes([4; 32])), ..access };
+        let row = minicbor::to_vec(&pinned).expect("CBOR");
+        assert_eq!(minicbor::decode::<RelayAccess>(&row).expect("an access"), pinned);
     }
 }

@@ -6,7 +6,7 @@ use regard_core::error::Refusal;
 use regard_core::id::{ChangeHash, DeviceId, DocumentId, EpochId, UnitId};
 use regard_core::record::{Kind, Projection};
 use regard_core::time::Timestamp;
-use regard_core::wire::{Fingerprint, Scope};
+use regard_core::wire::{HeadsDigest, Scope};
 
 use super::rows::Rows;
 
@@ -66,7 +66,7 @@ pub(super) struct DocumentRow {
     pub(super) unfolded: u32,
     /// What stands for its heads.
     #[n(6)]
-    pub(super) heads: Fingerprint,
+    pub(super) heads: HeadsDigest,
     /// How many changes it has, the first one too.
     #[n(7)]
     pub(super) changes: u32,

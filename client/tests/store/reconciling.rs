@@ -7,7 +7,7 @@ use regard_core::limits::CHANGES_UNFOLDED_MAX;
 use regard_core::record::Kind;
 use regard_core::sync::Difference;
 use regard_core::visibility::Reached;
-use regard_core::wire::{Cursor, Excerpt, Excerpted, Fingerprint, Peer, PeerApplied, Unit, UnitOutcome};
+use regard_core::wire::{Cursor, Excerpt, Excerpted, HeadsDigest, Peer, PeerApplied, Unit, UnitOutcome};
 
 use super::{EPOCH, Home, Log, SCOPE, Timestamp, head, new_unit, set};
 
@@ -135,7 +135,7 @@ fn only_what_differs_is_found_piece_by_piece() {
     let ours: Vec<_> = all_of(&ana).iter().map(|found| (found.document, found.ours.expect("held"))).collect();
     assert_eq!(ours.iter().map(|entry| entry.0).collect::<Vec<_>>(), ids);
     let mut theirs = ours.clone();
-    theirs[1].1 = Fingerprint::of(&[ChangeHash([1; 32])]);
+    theirs[1].1 = HeadsDigest::of(&[ChangeHash([1; 32])]);
     theirs.remove(4);
     let store = &ana.store;
     let first = store.compare(SCOPE, None, &theirs[..2], false).expect("a comparison");

@@ -9,7 +9,7 @@ use crate::gate::Header;
 use crate::id::{Actor, ChangeHash};
 use crate::limits::{DOCUMENT_ACTORS_MAX, DOCUMENT_HEADS_MAX, DOCUMENT_OPS_MAX, INDEX_RECENT_HASHES_MAX};
 use crate::record::{Kind, genesis};
-use crate::wire::{self, Fingerprint};
+use crate::wire::{self, HeadsDigest};
 
 /// Where a change stands in the log, and the greatest operation that it brought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
@@ -82,8 +82,8 @@ impl DocumentIndex {
 
     /// What stands for the document's heads.
     #[must_use]
-    pub fn fingerprint(&self) -> Fingerprint {
-        Fingerprint::of(&self.heads)
+    pub fn digest(&self) -> HeadsDigest {
+        HeadsDigest::of(&self.heads)
     }
 
     /// The places of the changes that are not spilled, in the order of the log.
@@ -254,10 +254,10 @@ mod tests {
         let mut index = index();
         let both = [header(1, 1).hash, header(1, 2).hash];
         let genesis = genesis::hash(Kind::Task);
-        assert_eq!(index.fingerprint(), Fingerprint::of(&[genesis, both[0], both[1]]));
+        assert_eq!(index.digest(), HeadsDigest::of(&[genesis, both[0], both[1]]));
         let joining = Header { deps: vec![both[0], both[1], genesis], ..header(2, 1) };
         index.append(&joining, 12);
-        assert_eq!(index.fingerprint(), Fingerprint::of(&[joining.hash]));
+        assert_eq!(index.digest(), HeadsDigest::of(&[joining.hash]));
     }
 
     #[test]

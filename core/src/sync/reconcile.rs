@@ -1,9 +1,9 @@
-//! What two holders of a scope lack of each other, found by documents and the fingerprints of their heads.
+//! What two holders of a scope lack of each other, found by documents and the digests of their heads.
 
 use std::cmp::Ordering;
 
 use crate::id::DocumentId;
-use crate::wire::{Fingerprint, InventoryEntry};
+use crate::wire::{HeadsDigest, InventoryEntry};
 
 /// A document that two holders have differently. At least one side has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,9 +11,9 @@ pub struct Difference {
     /// The document.
     pub document: DocumentId,
     /// Here.
-    pub ours: Option<Fingerprint>,
+    pub ours: Option<HeadsDigest>,
     /// There.
-    pub theirs: Option<Fingerprint>,
+    pub theirs: Option<HeadsDigest>,
 }
 
 /// Compares two lists, each in the order of the documents.
@@ -49,7 +49,7 @@ mod tests {
 
     fn list(entries: &BTreeMap<u8, u8>) -> Vec<InventoryEntry> {
         let entry = |(document, heads): (&u8, &u8)| {
-            (DocumentId::from_bytes([*document; 16]), Fingerprint::of(&[ChangeHash([*heads; 32])]))
+            (DocumentId::from_bytes([*document; 16]), HeadsDigest::of(&[ChangeHash([*heads; 32])]))
         };
         entries.iter().map(entry).collect()
     }

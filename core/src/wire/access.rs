@@ -1,15 +1,16 @@
 //! Joining: invitations, and the two JSON bodies that turn one into a device's token.
 //!
-//! An invitation is a link, `http://host:port/join/<workspace>#<secret>[.<namespace>]`. What stands behind the `#` is the
-//! invitation's secret and the workspace's identity secret; a browser never sends that part to a server. An invitation
-//! without an identity secret is a founding one: the device that uses it makes the secret.
+//! An invitation is a link, `http://host:port/join/<workspace>#<secret>[.1<namespace>][.f<certificate>]`. What stands behind
+//! the `#` is the invitation's secret, the workspace's identity secret, and the fingerprint of the relay's certificate where
+//! devices must recognize it by that; a browser never sends that part to a server. An invitation without an identity secret
+//! is a founding one: the device that uses it makes the secret.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Directory, Role};
+use super::{Directory, Fingerprint, Role};
 use crate::id::{BadId, DeviceId, MemberId, WorkspaceId, parse_hex, to_hex};
 use crate::record::identity::Namespace;
 
@@ -67,15 +68,21 @@ pub struct Invitation {
     pub secret: Secret,
     /// The workspace's identity secret; `None` founds the workspace.
     pub namespace: Option<Namespace>,
+    /// The certificate that the relay must show; `None` leaves it to the system's trusted authorities.
+    pub certificate: Option<Fingerprint>,
 }
+
+/// What a part of the fragment that holds a certificate's fingerprint begins with.
+const CERTIFICATE_TAG: char = 'f';
 
 impl Invitation {
     /// The link.
     #[must_use]
     pub fn link(&self) -> String {
         let namespace = self.namespace.map(|n| format!(".{}{}", Namespace::VERSION, to_hex(n.as_bytes())));
-        let secret = self.secret.reveal();
-        format!("{}/join/{}#{secret}{}", self.relay, self.workspace, namespace.unwrap_or_default())
+        let certificate = self.certificate.map(|fingerprint| format!(".{CERTIFICATE_TAG}{fingerprint}"));
+        let (namespace, certificate) = (namespace.unwrap_or_default(), certificate.unwrap_or_default());
+        format!("{}/join/{}#{}{namespace}{certificate}", self.relay, self.workspace, self.secret.reveal())
     }
 }
 
@@ -94,14 +101,11 @@ impl FromStr for Invitation {
         if !relay.starts_with("http://") && !relay.starts_with("https://") {
             return Err(bad("it does not begin with http:// or https://"));
         }
-        let (secret, namespace) = fragment.split_once('.').map_or((fragment, None), |(s, n)| (s, Some(n)));
-        let namespace = namespace.map(|text| {
-            let digits = text.strip_prefix(&Namespace::VERSION.to_string());
-            let digits =
-                digits.ok_or_else(|| bad("its identity secret is of a version that this program does not know"))?;
-            let bytes = parse_hex(digits).and_then(|bytes| bytes.try_into().ok());
-            bytes.map(Namespace::from_bytes).ok_or_else(|| bad("its identity secret is cut off or changed"))
-        });
+        let (secret, parts) = fragment.split_once('.').map_or((fragment, None), |(s, parts)| (s, Some(parts)));
+        let (namespace, certificate) = parts.map_or(Ok((None, None)), parse_parts)?;
+        if certificate.is_some() && !relay.starts_with("https://") {
+            return Err(bad("it names a certificate, but its address does not begin with https://"));
+        }
         Ok(Self {
             relay: relay.trim_end_matches('/').to_owned(),
             workspace: workspace
@@ -109,9 +113,44 @@ impl FromStr for Invitation {
                 .parse()
                 .map_err(|_| bad("the workspace id is cut off or changed"))?,
             secret: secret.parse().map_err(|_| bad("its secret is cut off or changed"))?,
-            namespace: namespace.transpose()?,
+            namespace,
+            certificate,
         })
     }
+}
+
+/// Reads what stands behind the secret: each part begins with a character that says what it is.
+fn parse_parts(parts: &str) -> Result<(Option<Namespace>, Option<Fingerprint>), BadInvitation> {
+    let bad = |what: &str| BadInvitation(what.to_owned());
+    let (mut namespace, mut certificate) = (None, None);
+    for part in parts.split('.') {
+        let mut digits = part.chars();
+        match digits.next() {
+            Some(tag) if tag.to_digit(10) == Some(Namespace::VERSION.into()) && certificate.is_none() => {
+                let bytes = parse_hex(digits.as_str()).and_then(|bytes| bytes.try_into().ok());
+                let bytes = bytes.ok_or_else(|| bad("its identity secret is cut off or changed"))?;
+                if namespace.replace(Namespace::from_bytes(bytes)).is_some() {
+                    return Err(bad("it has two identity secrets"));
+                }
+            }
+            Some(CERTIFICATE_TAG) => {
+                let read = digits.as_str().parse();
+                let read = read.map_err(|_| bad("the fingerprint of its certificate is cut off or changed"))?;
+                if certificate.replace(read).is_some() {
+                    return Err(bad("it names two certificates"));
+                }
+            }
+            Some(tag) if tag.to_digit(10) == Some(Namespace::VERSION.into()) => {
+                return Err(bad("its identity secret stands behind its certificate, and belongs before it"));
+            }
+            Some(tag) if tag.is_ascii_digit() => {
+                return Err(bad("its identity secret is of a version that this program does not know"));
+            }
+            Some(_) => return Err(bad("it has a part that this program does not know; a newer one may")),
+            None => return Err(bad("it ends too early, or a part of it is missing")),
+        }
+    }
+    Ok((namespace, certificate))
 }
 
 /// What a device sends to `POST /v1/workspaces/{id}/devices` to join.
@@ -186,6 +225,7 @@ mod tests {
             workspace: WorkspaceId::from_bytes([1; 16]),
             secret: Secret([2; 32]),
             namespace: Some(Namespace::from_bytes([3; 32])),
+            certificate: None,
         };
         let link = invitation.link();
         assert_eq!(link.parse(), Ok(invitation.clone()));
@@ -198,8 +238,51 @@ mod tests {
             ("ftp://x/join/y#z", "it does not begin with http:// or https://"),
             (&link.replace("/join/", "/"), "“/join/” is missing"),
         ] {
-            let error = broken.parse::<Invitation>().expect_err(broken);
-            assert_eq!(error, BadInvitation(reason.into()), "{broken}");
+            assert_broken(broken, reason);
         }
+    }
+
+    #[track_caller]
+    fn assert_broken(link: &str, reason: &str) {
+        let error = link.parse::<Invitation>().expect_err(link);
+        assert_eq!(error, BadInvitation(reason.into()), "{link}");
+    }
+
+    #[test]
+    fn a_link_may_name_the_relays_certificate() {
+        let invitation = Invitation {
+            relay: "https://relay.example:7171".into(),
+            workspace: WorkspaceId::from_bytes([1; 16]),
+            secret: Secret([2; 32]),
+            namespace: Some(Namespace::from_bytes([3; 32])),
+            certificate: Some(Fingerprint::from_bytes([4; 32])),
+        };
+        let link = invitation.link();
+        let (secret, namespace, certificate) = ("02".repeat(32), "03".repeat(32), "04".repeat(32));
+        let beginning = "https://relay.example:7171/join/01010101-0101-0101-0101-010101010101#";
+        assert_eq!(link, format!("{beginning}{secret}.1{namespace}.f{certificate}"));
+        assert_eq!(link.parse(), Ok(invitation.clone()));
+        let founding = Invitation { namespace: None, ..invitation };
+        assert_eq!(founding.link(), format!("{beginning}{secret}.f{certificate}"));
+        assert_eq!(founding.link().parse(), Ok(founding));
+        for (parts, reason) in [
+            (
+                format!(".1{namespace}.f{}", &certificate[1..]),
+                "the fingerprint of its certificate is cut off or changed",
+            ),
+            (format!(".f{certificate}.f{certificate}"), "it names two certificates"),
+            (format!(".1{namespace}.1{namespace}"), "it has two identity secrets"),
+            (
+                format!(".f{certificate}.1{namespace}"),
+                "its identity secret stands behind its certificate, and belongs before it",
+            ),
+            (format!(".2{namespace}"), "its identity secret is of a version that this program does not know"),
+            (format!(".x{certificate}"), "it has a part that this program does not know; a newer one may"),
+            (format!(".1{namespace}."), "it ends too early, or a part of it is missing"),
+        ] {
+            assert_broken(&format!("{beginning}{secret}{parts}"), reason);
+        }
+        let plain = link.replace("https://", "http://");
+        assert_broken(&plain, "it names a certificate, but its address does not begin with https://");
     }
 }

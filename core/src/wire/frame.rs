@@ -218,7 +218,7 @@ pub enum RelayFrame {
         /// The end of the log when the list was made; the same in all pieces.
         #[n(1)]
         at: Cursor,
-        /// Documents and fingerprints of their heads, in the order of the documents; see [`super::pack_inventory`].
+        /// Documents and digests of their heads, in the order of the documents; see [`super::pack_inventory`].
         #[cbor(n(2), with = "minicbor::bytes")]
         entries: Vec<u8>,
         /// Whether nothing follows.

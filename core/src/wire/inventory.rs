@@ -12,14 +12,14 @@ use crate::time::Timestamp;
 /// histories of the same document pass for one with a chance of 2⁻⁶⁴.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Encode, Decode)]
 #[cbor(transparent)]
-pub struct Fingerprint(
+pub struct HeadsDigest(
     #[n(0)]
     #[cbor(with = "minicbor::bytes")]
     [u8; 8],
 );
 
-impl Fingerprint {
-    /// The fingerprint of these heads, in whatever order they come.
+impl HeadsDigest {
+    /// The digest of these heads, in whatever order they come.
     #[must_use]
     pub fn of(heads: &[ChangeHash]) -> Self {
         let mut heads: Vec<_> = heads.iter().map(|head| head.0).collect();
@@ -36,8 +36,8 @@ impl Fingerprint {
     }
 }
 
-/// A document and the fingerprint of its heads.
-pub type InventoryEntry = (DocumentId, Fingerprint);
+/// A document and the digest of its heads.
+pub type InventoryEntry = (DocumentId, HeadsDigest);
 
 /// Bytes of an entry.
 pub const INVENTORY_ENTRY_BYTES: usize = 24;
@@ -46,9 +46,9 @@ pub const INVENTORY_ENTRY_BYTES: usize = 24;
 #[must_use]
 pub fn pack_inventory(entries: &[InventoryEntry]) -> Vec<u8> {
     let mut packed = Vec::with_capacity(entries.len() * INVENTORY_ENTRY_BYTES);
-    for (document, fingerprint) in entries {
+    for (document, digest) in entries {
         packed.extend_from_slice(document.as_bytes());
-        packed.extend_from_slice(&fingerprint.0);
+        packed.extend_from_slice(&digest.0);
     }
     packed
 }
@@ -62,10 +62,10 @@ pub fn unpack_inventory(packed: &[u8]) -> Result<Vec<InventoryEntry>, Refusal> {
     let entries: Vec<InventoryEntry> = whole
         .iter()
         .map(|entry| {
-            let (mut document, mut fingerprint) = ([0; 16], [0; 8]);
+            let (mut document, mut digest) = ([0; 16], [0; 8]);
             document.copy_from_slice(&entry[..16]);
-            fingerprint.copy_from_slice(&entry[16..]);
-            (DocumentId::from_bytes(document), Fingerprint(fingerprint))
+            digest.copy_from_slice(&entry[16..]);
+            (DocumentId::from_bytes(document), HeadsDigest(digest))
         })
         .collect();
     if !rest.is_empty() || !entries.windows(2).all(|pair| pair[0].0 < pair[1].0) {
@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn a_list_reads_back_and_a_cut_or_unsorted_one_is_refused() {
-        let entry = |n: u8| (DocumentId::from_bytes([n; 16]), Fingerprint([n; 8]));
+        let entry = |n: u8| (DocumentId::from_bytes([n; 16]), HeadsDigest([n; 8]));
         let packed = pack_inventory(&[entry(1), entry(2)]);
         assert_eq!(unpack_inventory(&packed), Ok(vec![entry(1), entry(2)]));
         assert!(unpack_inventory(&packed[..47]).is_err());
@@ -137,9 +137,9 @@ mod tests {
     }
 
     #[test]
-    fn heads_have_one_fingerprint_in_any_order() {
+    fn heads_have_one_digest_in_any_order() {
         let (a, b) = (ChangeHash([1; 32]), ChangeHash([2; 32]));
-        assert_eq!(Fingerprint::of(&[a, b]), Fingerprint::of(&[b, a]));
-        assert_ne!(Fingerprint::of(&[a, b]), Fingerprint::of(&[a]));
+        assert_eq!(HeadsDigest::of(&[a, b]), HeadsDigest::of(&[b, a]));
+        assert_ne!(HeadsDigest::of(&[a, b]), HeadsDigest::of(&[a]));
     }
 }

@@ -6,6 +6,7 @@
 pub mod access;
 mod codec;
 mod cursor;
+mod fingerprint;
 mod frame;
 mod inventory;
 mod segment;
@@ -13,12 +14,13 @@ mod unit;
 
 pub use codec::{compress, decode, decode_batch, encode, encode_batch};
 pub use cursor::{Cursor, RunningHash, Scope};
+pub use fingerprint::Fingerprint;
 pub use frame::{
     Applied, ClientFrame, Directory, Fetch, Hello, KnownDevice, KnownMember, LogHead, Peer, PeerApplied, PollAnswer,
     Push, RelayFrame, Role, Subscribe, UnitOutcome, Welcome,
 };
 pub use inventory::{
-    Excerpt, Excerpted, Fingerprint, INVENTORY_ENTRY_BYTES, InventoryEntry, pack_inventory, unpack_inventory,
+    Excerpt, Excerpted, HeadsDigest, INVENTORY_ENTRY_BYTES, InventoryEntry, pack_inventory, unpack_inventory,
 };
 pub use segment::{LoggedUnit, Segment};
 pub use unit::{Unit, UnitChange};

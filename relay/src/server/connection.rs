@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::extract::rejection::PathRejection;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
@@ -18,6 +19,7 @@ use regard_core::wire::{self, ClientFrame, Directory, Hello, LogHead, PROTOCOL_V
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
+use super::accept::Place;
 use super::denied::Denied;
 use super::reader::Reader;
 use super::rooms::Room;
@@ -37,6 +39,7 @@ pub(super) type Logs = [Arc<Log>; Scope::ALL.len()];
 /// Answers the request for a WebSocket.
 pub(super) async fn upgrade(
     State(served): State<Served>,
+    Extension(socket_place): Extension<Place>,
     workspace: Result<Path<WorkspaceId>, PathRejection>,
     headers: HeaderMap,
     socket: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
@@ -53,7 +56,7 @@ pub(super) async fn upgrade(
         .max_frame_size(FRAME_BYTES_MAX);
     Ok(socket.on_upgrade(async move |socket| {
         run(served, caller, socket).await;
-        drop(place);
+        drop((place, socket_place));
     }))
 }
 

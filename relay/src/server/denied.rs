@@ -1,5 +1,5 @@
 use axum::Json;
-use axum::extract::rejection::{BytesRejection, JsonRejection, PathRejection};
+use axum::extract::rejection::{BytesRejection, FailedToBufferBody, JsonRejection, PathRejection};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use regard_core::error::{Cause, Refusal};
@@ -48,7 +48,9 @@ impl From<PathRejection> for Denied {
 impl From<JsonRejection> for Denied {
     fn from(rejection: JsonRejection) -> Self {
         let cause = match &rejection {
-            JsonRejection::BytesRejection(BytesRejection::FailedToBufferBody(_)) => Cause::TooLarge,
+            JsonRejection::BytesRejection(BytesRejection::FailedToBufferBody(
+                FailedToBufferBody::LengthLimitError(_),
+            )) => Cause::TooLarge,
             _ => Cause::Malformed,
         };
         Refusal::new(cause, format!("the request's body cannot be read: {}", rejection.body_text())).into()

@@ -1,5 +1,7 @@
 //! What devices talk to: HTTP for joining, a WebSocket for everything else.
 
+mod accept;
+mod body;
 mod connection;
 pub(crate) mod denied;
 mod http;
@@ -16,16 +18,18 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
-use axum::serve::ListenerExt;
 use regard_core::limits::HTTP_BODY_BYTES_MAX;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, watch};
 
 pub(crate) use rooms::Rooms;
 
+use accept::Acceptor;
+
 use crate::error::RelayError;
 use crate::relay::{Inner, Relay};
 use crate::store::{AccessError, StoreError};
+use crate::tls::Tls;
 
 /// What every request can reach.
 #[derive(Clone)]
@@ -41,6 +45,7 @@ pub(crate) struct Served {
 
 impl Relay {
     /// Answers devices until `shutdown` is there; then ends their connections, with a word, and the commit in flight.
+    /// Nothing is encrypted.
     ///
     /// # Errors
     /// [`RelayError::Serving`] where the listener fails.
@@ -49,18 +54,34 @@ impl Relay {
         listener: TcpListener,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), RelayError> {
+        self.serve_on(listener, None, shutdown).await
+    }
+
+    /// As [`Relay::serve`], encrypted.
+    ///
+    /// # Errors
+    /// As [`Relay::serve`].
+    pub async fn serve_tls(
+        self,
+        listener: TcpListener,
+        tls: &Tls,
+        shutdown: impl Future<Output = ()> + Send + 'static,
+    ) -> Result<(), RelayError> {
+        self.serve_on(listener, Some(tls), shutdown).await
+    }
+
+    async fn serve_on(
+        self,
+        listener: TcpListener,
+        tls: Option<&Tls>,
+        shutdown: impl Future<Output = ()> + Send + 'static,
+    ) -> Result<(), RelayError> {
         let (stop, stop_signal) = watch::channel(false);
         let (alive, mut all_gone) = mpsc::channel(1);
         let places = Arc::new(Semaphore::new(self.inner.settings.connections_max));
         let served = Served { relay: Arc::clone(&self.inner), stopping: stop_signal.clone(), alive, places };
         let saver = tokio::spawn(peers::save_now_and_then(Arc::clone(&self.inner), stop_signal.clone()));
-        let listener = listener.tap_io(|socket| {
-            // Frames are whole messages: waiting for more to send only costs time.
-            let _ = socket.set_nodelay(true);
-        });
-        let mut accepting = tokio::spawn(
-            axum::serve(listener, router(served)).with_graceful_shutdown(stopped(stop_signal)).into_future(),
-        );
+        let mut accepting = tokio::spawn(Acceptor::new(listener, tls, served).run());
         let early = tokio::select! {
             ended = &mut accepting => Some(ended),
             () = shutdown => None,
@@ -80,9 +101,8 @@ impl Relay {
         let _ = saver.await;
         peers::save(&self.inner).await;
         match ended {
-            Ok(Ok(Err(error))) => Err(RelayError::Serving(error)),
             Ok(Err(panicked)) => Err(RelayError::Serving(std::io::Error::other(panicked))),
-            Ok(Ok(Ok(()))) => Ok(()),
+            Ok(Ok(())) => Ok(()),
             Err(_) => {
                 tracing::warn!("some connections did not end in time and were dropped");
                 Ok(())

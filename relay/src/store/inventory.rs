@@ -15,7 +15,7 @@ use super::tables::{
 use super::{Log, LogStore, StoreError};
 
 impl LogStore {
-    /// All documents of a log with the fingerprints of their heads, in the order of the documents, and the log's end at that
+    /// All documents of a log with the digests of their heads, in the order of the documents, and the log's end at that
     /// moment. Reads the whole index.
     pub(crate) fn inventory(&self, log: &Log) -> Result<(Cursor, Vec<InventoryEntry>), StoreError> {
         let transaction = self.begin_read()?;
@@ -30,7 +30,7 @@ impl LogStore {
         let entries = rows.into_iter().map(|(key, row)| {
             let index = indexes.get(&index_key(row), DocumentIndex::decode)?;
             let index = index.ok_or_else(|| indexes.damaged(&index_key(row), "it is missing"))?;
-            Ok((document_of(&key), index.fingerprint()))
+            Ok((document_of(&key), index.digest()))
         });
         let at = Cursor { epoch: row.epoch, seq: row.head_seq, hash: row.head_hash };
         Ok((at, entries.collect::<Result<_, StoreError>>()?))

@@ -5,7 +5,7 @@ use regard_core::id::DocumentId;
 use regard_core::limits::{FETCH_DOCUMENTS_MAX, INDEX_RECENT_HASHES_MAX};
 use regard_core::wire::access::{CopyRequest, JoinResponse};
 use regard_core::wire::{
-    ClientFrame, Cursor, Fetch, Fingerprint, PROTOCOL_VERSION, PollAnswer, RelayFrame, Role, Subscribe, UnitOutcome,
+    ClientFrame, Cursor, Fetch, HeadsDigest, PROTOCOL_VERSION, PollAnswer, RelayFrame, Role, Subscribe, UnitOutcome,
 };
 use regard_core::{id::DeviceId, wire};
 
@@ -22,7 +22,7 @@ async fn the_list_has_every_document_with_its_heads_and_the_end_of_the_log() {
     let (mut ana, mut ben) = (Growing::new(12), Growing::new(11));
     device.push(&[unit(1, vec![ana.genesis(), ana.edit(), ben.genesis()])]).await;
     device.push(&[unit(2, vec![ben.edit(), ben.edit()])]).await;
-    let expected = vec![(ben.id, Fingerprint::of(&ben.heads())), (ana.id, Fingerprint::of(&ana.heads()))];
+    let expected = vec![(ben.id, HeadsDigest::of(&ben.heads())), (ana.id, HeadsDigest::of(&ana.heads()))];
     assert_eq!(device.inventory().await.1, expected);
     relay.kill();
     let relay = Running::start(data.path()).await;

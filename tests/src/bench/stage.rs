@@ -7,6 +7,7 @@ use regard_client::engine::{Engine, EngineSchedule};
 use regard_client::relay_http;
 use regard_client::store::{Identity, RelayAccess, Store};
 use regard_client::system::SystemEntropy;
+use regard_client::transport::Endpoint;
 use regard_core::id::WorkspaceId;
 use regard_core::record::identity::Namespace;
 use regard_core::wire::Role;
@@ -106,7 +107,8 @@ async fn join(
     let identity = Identity::join(workspace, namespace, "Member", "device", &mut SystemEntropy).named("Bench");
     let secret = invitation.parse().doing("reading an invitation")?;
     let request = identity.join_request(&secret, founds);
-    let joined = relay_http::join(relay, workspace, &request).await.doing("joining")?;
-    let access = RelayAccess { address: relay.to_owned(), token: joined.token, embedded: false };
+    let endpoint = Endpoint { address: relay, certificate: None };
+    let joined = relay_http::join(endpoint, workspace, &request).await.doing("joining")?;
+    let access = RelayAccess { address: relay.to_owned(), token: joined.token, embedded: false, certificate: None };
     Ok(Joined { identity, access })
 }

@@ -38,7 +38,10 @@ impl Program {
 #[must_use]
 pub fn command(program: Program) -> Command {
     let mut command = Command::new(program.path());
-    for name in ["REGARD_STORE", "REGARD_RELAY_DATA", "REGARD_RELAY_LISTEN", "RUST_LOG", "NO_COLOR", "CLICOLOR_FORCE"] {
+    for name in ["RUST_LOG", "NO_COLOR", "CLICOLOR_FORCE", "SSL_CERT_FILE", "SSL_CERT_DIR"] {
+        command.env_remove(name);
+    }
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("REGARD_")) {
         command.env_remove(name);
     }
     command.env("TZ", "UTC").stdin(Stdio::null());

@@ -16,6 +16,7 @@ const PORTS: std::ops::Range<u16> = 20_000..32_000;
 pub struct RelayProcess {
     folder: PathBuf,
     address: SocketAddr,
+    flags: Vec<String>,
     process: Option<Process>,
 }
 
@@ -26,7 +27,17 @@ impl RelayProcess {
     /// Where it does not come up.
     #[must_use]
     pub fn start(folder: &Path) -> Self {
-        let mut relay = Self { folder: folder.to_owned(), address: free_address(), process: None };
+        Self::start_with(folder, &[])
+    }
+
+    /// Starts a relay with further flags of `serve`.
+    ///
+    /// # Panics
+    /// Where it does not come up.
+    #[must_use]
+    pub fn start_with(folder: &Path, flags: &[&str]) -> Self {
+        let flags = flags.iter().map(ToString::to_string).collect();
+        let mut relay = Self { folder: folder.to_owned(), address: free_address(), flags, process: None };
         relay.start_again();
         relay
     }
@@ -34,7 +45,8 @@ impl RelayProcess {
     /// Where devices reach it.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        let is_encrypted = self.flags.iter().any(|flag| flag.starts_with("--tls"));
+        format!("{}://{}", if is_encrypted { "https" } else { "http" }, self.address)
     }
 
     /// Where its files are.
@@ -70,6 +82,7 @@ impl RelayProcess {
         let append = File::options().create(true).append(true).open(&log).expect("a log can be written");
         let mut serve = command(Program::Relay);
         serve.arg("--data").arg(&self.folder).args(["serve", "--listen", &self.address.to_string()]);
+        serve.args(&self.flags);
         let mut process = Process::spawn(serve.stdout(Stdio::null()).stderr(append));
         until("the relay listens", || {
             if let Some(status) = process.has_ended() {

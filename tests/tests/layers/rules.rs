@@ -8,6 +8,7 @@
 //! 5. axum is named in the relay and in the client's local API alone.
 //! 6. Printing is the command line's: a library returns what it has to say.
 //! 7. What is Unix-only stands in modules named `unix`.
+//! 8. rustls is named where the relay and the client open encrypted connections, so that no other way around it arises.
 
 use super::scan::{self, Named};
 
@@ -49,6 +50,11 @@ const CONFINED: &[Confined] = &[
         prefix: &["axum"],
         places: &["relay/src/", "client/src/api/", "client/src/api.rs"],
         reason: "only the relay and the client's local API know axum",
+    },
+    Confined {
+        prefix: &["tokio_rustls"],
+        places: &["relay/src/tls/", "relay/src/server/accept.rs", "client/src/transport/"],
+        reason: "only the relay's `tls` and the client's `transport` know rustls",
     },
     Confined { prefix: &["anstream"], places: PRINTING, reason: "only the command line prints" },
     Confined { prefix: &["std", "io", "stdout"], places: PRINTING, reason: "only the command line prints" },
@@ -218,6 +224,12 @@ mod tests {
             "fn f() -> axum::Router { x }",
             "client/src/cli/mod.rs:1: axum::Router: only the relay and the client's local API know axum",
         );
+        broken(
+            "client/src/relay_http.rs",
+            "use tokio_rustls::TlsConnector;",
+            "client/src/relay_http.rs:1: tokio_rustls::TlsConnector: only the relay's `tls` and the client's `transport` know rustls",
+        );
+        kept("client/src/transport/tls/pin.rs", "use tokio_rustls::rustls::Error;");
         kept("core/src/gate/apply.rs", "use automerge::Change; document.automerge.save()");
         kept("core/src/sync/hub.rs", "// automerge::Change\nlet s = \"automerge::Change\";");
         kept("relay/src/store/log.rs", "use redb::Database;");

@@ -13,6 +13,7 @@ use crate::api::types::Problem;
 use crate::relay_http;
 use crate::store::{Identity, RelayAccess, Store, StoreError};
 use crate::system::SystemEntropy;
+use crate::transport::Endpoint;
 
 /// Join a workspace with an invitation link.
 ///
@@ -59,7 +60,8 @@ impl Join {
                 .output
                 .warning(format!("Everything travels to {host} unencrypted: use a tunnel where others can listen."));
         }
-        let joined = relay_http::join(&invitation.relay, invitation.workspace, &request).await.map_err(refused)?;
+        let relay = Endpoint { address: &invitation.relay, certificate: invitation.certificate };
+        let joined = relay_http::join(relay, invitation.workspace, &request).await.map_err(refused)?;
         identity.member = joined.member;
         if let Some(known) = joined.directory.member(joined.member) {
             identity.member_name.clone_from(&known.name);
@@ -73,7 +75,8 @@ impl Join {
         };
         let store = Store::create(folder, identity)?;
         store.keep_directory(&joined.directory)?;
-        let access = RelayAccess { address: invitation.relay, token: joined.token, embedded: false };
+        let (address, certificate) = (invitation.relay, invitation.certificate);
+        let access = RelayAccess { address, token: joined.token, embedded: false, certificate };
         store.change_settings(|settings| settings.relay = Some(access))?;
         context.output.answer(&answer, |answer| format!("You have joined “{}”.", answer.workspace_name))?;
         context.output.hint("`regard up` fetches everything and keeps it current; `regard sync` does so once.");
@@ -87,6 +90,9 @@ fn refused(refusal: Refusal) -> Failure {
             "The invitation is still good. Try again when the relay runs and this machine reaches it."
         }
         Cause::Malformed => "The invitation is still good. Copy the whole link, and put it in quotes: '…'",
+        Cause::Untrusted => {
+            "The invitation was not sent and is still good. Ask whoever invited you for another link: the link to a relay that made its certificate itself carries the certificate's fingerprint, “.f…”."
+        }
         Cause::Version => "Ask whoever invited you for a link that this version of Regard can use.",
         _ => {
             "An invitation is good for one use and expires. Ask for a new one: `regard invite` on a device that has joined."

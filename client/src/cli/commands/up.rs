@@ -19,6 +19,7 @@ use crate::api::Client;
 use crate::engine::{EngineSchedule, Notice};
 use crate::relay_http;
 use crate::store::{RelayAccess, Store};
+use crate::transport::Endpoint;
 use crate::unix;
 
 /// Keep this device current, until it is interrupted.
@@ -151,10 +152,11 @@ impl Embedded {
 async fn found(store: &Store, address: String, secret: &Secret) -> Result<RelayAccess, Failure> {
     let identity = store.identity();
     let request = identity.join_request(secret, true);
+    let relay = Endpoint { address: &address, certificate: None };
     let joined =
-        relay_http::join(&address, identity.workspace, &request).await.map_err(crate::api::types::Problem::from)?;
+        relay_http::join(relay, identity.workspace, &request).await.map_err(crate::api::types::Problem::from)?;
     store.keep_directory(&joined.directory)?;
-    Ok(RelayAccess { address, token: joined.token, embedded: true })
+    Ok(RelayAccess { address, token: joined.token, embedded: true, certificate: None })
 }
 
 /// A relay's folder without access to it is one whose founding was cut short: nothing was ever sent to it.

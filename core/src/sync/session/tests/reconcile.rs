@@ -2,7 +2,7 @@ use super::*;
 use crate::id::{ChangeHash, DocumentId};
 use crate::limits::{FETCH_DOCUMENTS_MAX, VOID_CURSORS_MAX};
 use crate::sync::Difference;
-use crate::wire::{Fetch, Fingerprint, pack_inventory};
+use crate::wire::{Fetch, HeadsDigest, pack_inventory};
 
 fn document(number: u16) -> DocumentId {
     let mut bytes = [0; 16];
@@ -10,8 +10,8 @@ fn document(number: u16) -> DocumentId {
     DocumentId::from_bytes(bytes)
 }
 
-fn fingerprint(number: u8) -> Fingerprint {
-    Fingerprint::of(&[ChangeHash([number; 32])])
+fn digest(number: u8) -> HeadsDigest {
+    HeadsDigest::of(&[ChangeHash([number; 32])])
 }
 
 fn void(head: Cursor) -> Event {
@@ -19,7 +19,7 @@ fn void(head: Cursor) -> Event {
 }
 
 fn inventory(at: Cursor, documents: &[u16], last: bool) -> Event {
-    let entries: Vec<_> = documents.iter().map(|number| (document(*number), fingerprint(1))).collect();
+    let entries: Vec<_> = documents.iter().map(|number| (document(*number), digest(1))).collect();
     Event::Frame(RelayFrame::Inventory { scope: SCOPE, at, entries: pack_inventory(&entries), last })
 }
 
@@ -46,8 +46,8 @@ fn a_void_cursor_is_followed_by_comparing_fetching_refilling_and_only_then_by_pu
         matches!(&effects[..], [Effect::Compare { after: Some(after), last: true, .. }] if *after == document(2)),
         "{effects:?}"
     );
-    let theirs = Difference { document: document(1), ours: None, theirs: Some(fingerprint(1)) };
-    let ours = Difference { document: document(9), ours: Some(fingerprint(2)), theirs: None };
+    let theirs = Difference { document: document(1), ours: None, theirs: Some(digest(1)) };
+    let ours = Difference { document: document(9), ours: Some(digest(2)), theirs: None };
     let compared = |differing, last| Event::Compared { scope: SCOPE, differing, last };
     assert_eq!(session.handle(compared(vec![theirs], false), Timestamp(0)), Vec::new());
     let effects = session.handle(compared(vec![ours], true), Timestamp(0));
@@ -70,7 +70,7 @@ fn a_void_cursor_is_followed_by_comparing_fetching_refilling_and_only_then_by_pu
 fn where_nothing_is_only_there_nothing_is_fetched() {
     let mut session = reconciling(cursor(0));
     session.handle(inventory(cursor(0), &[], true), Timestamp(0));
-    let ours = Difference { document: document(9), ours: Some(fingerprint(2)), theirs: None };
+    let ours = Difference { document: document(9), ours: Some(digest(2)), theirs: None };
     let effects = session.handle(Event::Compared { scope: SCOPE, differing: vec![ours], last: true }, Timestamp(0));
     assert_eq!(effects, vec![Effect::Refill { scope: SCOPE, at: cursor(0), differing: vec![ours] }]);
 }
@@ -81,7 +81,7 @@ fn many_documents_are_fetched_a_bounded_number_at_a_time() {
     session.handle(inventory(cursor(5), &[1], true), Timestamp(0));
     let count = u16::try_from(FETCH_DOCUMENTS_MAX).expect("a small bound") + 1;
     let differing =
-        (0..count).map(|number| Difference { document: document(number), ours: None, theirs: Some(fingerprint(1)) });
+        (0..count).map(|number| Difference { document: document(number), ours: None, theirs: Some(digest(1)) });
     let compared = Event::Compared { scope: SCOPE, differing: differing.collect(), last: true };
     let fetched = |effects: &[Effect]| match effects {
         [Effect::Send(ClientFrame::Fetch(fetch))] => fetch.documents.len(),
