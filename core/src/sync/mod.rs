@@ -7,5 +7,6 @@ mod index;
 pub mod session;
 
 pub use admission::{Admission, AdmittedIndexes, CheckedUnit, IndexSource, Placed, check_unit};
+pub use backoff::Backoff;
 pub use index::{BadIndex, DocumentIndex, Place};
 pub use session::{Effect, Event, Link, Queued, Session, Start};
