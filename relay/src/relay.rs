@@ -8,7 +8,7 @@ use regard_core::limits::{CONNECTIONS_MAX, KEEPALIVE, PEER_PATIENCE, SHUTDOWN_PA
 use regard_core::wire::access::Secret;
 
 use crate::error::RelayError;
-use crate::server::Rooms;
+use crate::server::{Pages, Rooms};
 use crate::store::{AccessError, AccessStore, LogStore, WorkspaceInfo};
 use crate::unix;
 
@@ -53,6 +53,8 @@ pub(crate) struct Inner {
     pub(crate) access: AccessStore,
     pub(crate) logs: LogStore,
     pub(crate) rooms: Rooms,
+    /// What readers of the visibility stream get alike.
+    pub(crate) pages: Pages,
 }
 
 impl Relay {
@@ -72,8 +74,8 @@ impl Relay {
         unix::make_private_folder(data).map_err(|source| RelayError::Folder { path: data.into(), source })?;
         let access = AccessStore::open(&data.join("access.redb"))?;
         let logs = LogStore::open(&data.join("log.redb"))?;
-        let rooms = Rooms::default();
-        Ok(Self { inner: Arc::new(Inner { data: data.into(), settings, access, logs, rooms }) })
+        let (rooms, pages) = (Rooms::default(), Pages::default());
+        Ok(Self { inner: Arc::new(Inner { data: data.into(), settings, access, logs, rooms, pages }) })
     }
 
     /// Makes a workspace and answers the secret of the invitation that founds it: whoever uses it is the first member, an

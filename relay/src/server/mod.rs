@@ -3,10 +3,12 @@
 mod connection;
 pub(crate) mod denied;
 mod http;
+mod patient;
 mod peers;
 mod reader;
 mod rooms;
 mod sender;
+mod visibility;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -20,6 +22,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, watch};
 
 pub(crate) use rooms::Rooms;
+pub(crate) use visibility::Pages;
 
 use crate::error::RelayError;
 use crate::relay::{Inner, Relay};
@@ -56,6 +59,7 @@ impl Relay {
             // Frames are whole messages: waiting for more to send only costs time.
             let _ = socket.set_nodelay(true);
         });
+        let listener = patient::PatientListener::new(listener, self.inner.settings.peer_patience);
         let mut accepting = tokio::spawn(
             axum::serve(listener, router(served)).with_graceful_shutdown(stopped(stop_signal)).into_future(),
         );
@@ -114,6 +118,7 @@ fn router(served: Served) -> Router {
         .route("/v1/workspaces/{id}/invitations", post(http::invite))
         .route("/v1/workspaces/{id}/directory", get(http::directory))
         .route("/v1/workspaces/{id}/sync", get(connection::upgrade))
+        .route("/v1/workspaces/{id}/visibility", get(visibility::stream))
         .fallback(http::nothing_here)
         .layer(DefaultBodyLimit::max(HTTP_BODY_BYTES_MAX))
         .with_state(served)
