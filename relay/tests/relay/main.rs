@@ -4,5 +4,8 @@ mod connections;
 mod joining;
 mod live;
 mod log;
+mod reading;
 mod refusals;
+mod stream;
+mod stream_load;
 mod support;
