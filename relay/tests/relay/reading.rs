@@ -40,13 +40,15 @@ pub(crate) struct Reading {
     pub(crate) content_type: String,
     body: Incoming,
     rest: Vec<u8>,
-    _connection: tokio::task::JoinHandle<()>,
+    /// How much of it has been read.
+    taken: usize,
+    connection: tokio::task::JoinHandle<()>,
 }
 
 impl Drop for Reading {
     /// The connection ends where it stands.
     fn drop(&mut self) {
-        self._connection.abort();
+        self.connection.abort();
     }
 }
 
@@ -76,7 +78,7 @@ impl Reading {
             let body = body.collect().await.expect("a body").to_bytes();
             return Err((status, String::from_utf8(body.to_vec()).expect("text")));
         }
-        Ok(Self { content_type, body, rest: Vec::new(), _connection: connection })
+        Ok(Self { content_type, body, rest: Vec::new(), taken: 0, connection })
     }
 
     pub(crate) async fn must(to: SocketAddr, token: &str, ask: &Ask) -> Self {
@@ -86,10 +88,13 @@ impl Reading {
     /// The next line without its end; none where the stream was cut or has ended. A line that was cut off is dropped.
     pub(crate) async fn text_line(&mut self) -> Option<String> {
         loop {
-            if let Some(end) = self.rest.iter().position(|byte| *byte == b'\n') {
-                let line: Vec<u8> = self.rest.drain(..=end).collect();
-                return Some(String::from_utf8(line[..end].to_vec()).expect("text"));
+            let rest = &self.rest[self.taken..];
+            if let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+                let line = String::from_utf8(rest[..end].to_vec()).expect("text");
+                self.taken += end + 1;
+                return Some(line);
             }
+            self.rest.drain(..std::mem::take(&mut self.taken));
             let frame = tokio::time::timeout(PATIENCE, self.body.frame()).await.expect("in time");
             match frame {
                 Some(Ok(frame)) => self.rest.extend_from_slice(frame.data_ref().expect("data")),
@@ -128,6 +133,18 @@ impl Reading {
                 _ => {}
             }
         }
+    }
+
+    /// So many changes, as they are written: a thousand readers would take long to understand them all.
+    pub(crate) async fn written(&mut self, count: usize) -> Vec<String> {
+        let mut written = Vec::new();
+        while written.len() < count {
+            let line = self.text_line().await.expect("the stream goes on");
+            if line.contains(r#""event":"visible""#) {
+                written.push(line);
+            }
+        }
+        written
     }
 
     /// So many changes.
