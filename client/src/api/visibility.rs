@@ -79,7 +79,8 @@ async fn member(workspace: &Workspace, name: &str) -> Result<MemberId, Failure> 
     match found.as_slice() {
         [member] => Ok(member.id),
         [] => {
-            let names: Vec<_> = directory.members.iter().map(|member| member.name.as_str()).collect();
+            let mut names: Vec<_> = directory.members.iter().map(|member| member.name.as_str()).collect();
+            names.sort_unstable();
             let problem = Problem::new(ProblemCode::NotFound, format!("there is no member “{name}”"));
             Err(problem.hint(format!("The members are: {}.", names.join(", "))).into())
         }

@@ -3,6 +3,7 @@
 //! - [`RelayProcess`]: `regard-relay serve`, which can be killed and started again where it was.
 //! - [`Person`]: a store, the commands that are typed on it, and `regard up`.
 //! - [`Watching`]: `regard watch`, event by event.
+//! - [`Streaming`]: a reader of a relay's visibility stream, over a plain socket.
 //! - [`stores`]: what stands in stores that nobody has open.
 //! - [`Transcript`]: what is typed and answered, for snapshots; [`mask`] makes ids and times the same in every run.
 //!
@@ -16,6 +17,7 @@ mod programs;
 mod relay;
 mod seed;
 pub mod stores;
+mod streaming;
 mod transcript;
 mod watching;
 
@@ -23,6 +25,7 @@ pub use person::{Person, Said};
 pub use programs::{Program, command};
 pub use relay::RelayProcess;
 pub use seed::Seed;
+pub use streaming::Streaming;
 pub use transcript::Transcript;
 pub use watching::Watching;
 
