@@ -13,6 +13,8 @@ use crate::reading::{Ask, Reading};
 use crate::stream::log;
 use crate::support::{Device, Growing, Running, Seed, team, unit};
 
+/// Longer than anything takes that is not broken.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// Times that a reader is cut off or the relay ends.
 const CUTS: usize = 40;
 const READERS: usize = 1_000;
@@ -106,13 +108,16 @@ async fn a_reader_that_takes_nothing_is_cut_off_and_others_go_on() {
     let mut quick = Reading::must(relay.address, &tokens[0], &Ask::lines("")).await;
     assert_eq!(quick.written(MANY as usize).await.len(), MANY as usize);
     // The place of the slow one becomes free when it is cut off, and not before.
-    let third = loop {
-        match Reading::open(relay.address, &tokens[0], &Ask::lines("since=now")).await {
-            Ok(reading) => break reading,
-            Err((status, body)) => assert_eq!(status, 503, "{body}"),
+    let third = async {
+        loop {
+            match Reading::open(relay.address, &tokens[0], &Ask::lines("since=now")).await {
+                Ok(reading) => break reading,
+                Err((status, body)) => assert_eq!(status, 503, "{body}"),
+            }
+            push_records(&mut owner, 0..1).await;
         }
-        push_records(&mut owner, 0..1).await;
     };
+    let third = tokio::time::timeout(PATIENCE, third).await.expect("the slow one is cut off");
     push_records(&mut owner, MANY..MANY + 1).await;
     assert_eq!(quick.changes(1).await[0].seq, u64::from(MANY) + 1);
     drop(third);
