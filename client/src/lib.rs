@@ -15,6 +15,7 @@ pub mod engine;
 pub mod import;
 mod names;
 pub mod relay_http;
+pub mod relay_stream;
 pub mod store;
 pub mod system;
 mod tracking;

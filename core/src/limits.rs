@@ -118,6 +118,17 @@ pub const INVITATION_LIFETIME: Duration = Duration::from_hours(7 * 24);
 pub const PEER_PATIENCE: Duration = Duration::from_secs(30);
 /// A relay probes each connection this often; a device that hears nothing for three times this leaves and tries again.
 pub const KEEPALIVE: Duration = Duration::from_secs(20);
+/// Changes that one page of the visibility stream has: half a megabyte of text, which a reader that is behind gets at a time.
+pub const STREAM_PAGE_CHANGES_MAX: usize = 1_024;
+/// Bytes of rendered pages of the visibility stream that the relay keeps, so that a thousand readers cost one rendering.
+pub const STREAM_PAGES_BYTES_MAX: usize = 32 << 20;
+/// Rendered pages kept, whatever their size: most have one save.
+pub const STREAM_PAGES_MAX: usize = 16_384;
+/// Changes that a filter passes over before its reader is told a bare position, so that little is looked at again when it
+/// resumes.
+pub const STREAM_SKIPPED_MAX: u64 = 10_000;
+/// Values that one filter of the visibility stream may name; a team's members and a project's records are fewer.
+pub const STREAM_FILTER_VALUES_MAX: usize = 256;
 /// How long a server that is told to stop waits for its connections.
 pub const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(5);
 

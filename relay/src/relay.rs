@@ -10,7 +10,7 @@ use regard_core::wire::access::Secret;
 use tokio::sync::Semaphore;
 
 use crate::error::RelayError;
-use crate::server::Rooms;
+use crate::server::{Pages, Rooms};
 use crate::store::{AccessError, AccessStore, LogStore, WorkspaceInfo};
 use crate::unix;
 
@@ -57,6 +57,8 @@ pub(crate) struct Inner {
     pub(crate) rooms: Rooms,
     /// Bounds the lists of all documents that are made at the same time.
     pub(crate) inventories: Arc<Semaphore>,
+    /// What readers of the visibility stream get alike.
+    pub(crate) pages: Pages,
 }
 
 impl Relay {
@@ -76,9 +78,9 @@ impl Relay {
         unix::make_private_folder(data).map_err(|source| RelayError::Folder { path: data.into(), source })?;
         let access = AccessStore::open(&data.join("access.redb"))?;
         let logs = LogStore::open(&data.join("log.redb"))?;
-        let rooms = Rooms::default();
+        let (rooms, pages) = (Rooms::default(), Pages::default());
         let inventories = Arc::new(Semaphore::new(INVENTORIES_AT_ONCE_MAX));
-        Ok(Self { inner: Arc::new(Inner { data: data.into(), settings, access, logs, rooms, inventories }) })
+        Ok(Self { inner: Arc::new(Inner { data: data.into(), settings, access, logs, rooms, inventories, pages }) })
     }
 
     /// Makes a workspace and answers the secret of the invitation that founds it: whoever uses it is the first member, an

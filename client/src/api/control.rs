@@ -96,7 +96,7 @@ pub(super) async fn invite(
     Ok(Json(InviteAnswer { link: invitation.link(), expires_at: made.expires_at, member }))
 }
 
-fn no_relay() -> Problem {
+pub(super) fn no_relay() -> Problem {
     Problem::new(ProblemCode::Offline, "this workspace has no relay yet")
         .hint("`regard up` starts one on this machine.")
 }

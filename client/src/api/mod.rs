@@ -10,6 +10,7 @@ mod problem;
 mod records;
 mod show;
 pub mod types;
+mod visibility;
 mod watch;
 
 pub use axum::http::Method;
@@ -59,5 +60,6 @@ pub fn router(workspace: Workspace) -> Router {
         .route("/v1/offline", post(control::offline))
         .route("/v1/invitations", post(control::invite))
         .route("/v1/watch", get(watch::watch))
+        .route("/v1/visibility", get(visibility::visibility))
         .with_state(workspace)
 }

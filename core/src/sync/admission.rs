@@ -8,6 +8,7 @@ use crate::error::{Cause, Refusal};
 use crate::gate::{self, Header, History, Known, Verdict};
 use crate::id::{Actor, ChangeHash, DocumentId};
 use crate::limits::{UNIT_BYTES_MAX, UNIT_CHANGES_MAX};
+use crate::record::Kind;
 use crate::wire::Unit;
 
 /// A unit whose changes passed [`gate::check`], each alone.
@@ -122,6 +123,12 @@ impl Admission {
     #[must_use]
     pub fn head(&self) -> u64 {
         self.head
+    }
+
+    /// The kind of a record that a unit was admitted for; `None` for one that was not asked about.
+    #[must_use]
+    pub fn kind(&self, document: DocumentId) -> Option<Kind> {
+        self.touched.get(&document).and_then(|touched| touched.index.kind())
     }
 
     /// Admits a whole unit or none of it, and answers the places of its changes in their order. `may_bring` judges those of

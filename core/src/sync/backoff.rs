@@ -5,21 +5,25 @@ use crate::limits::{BACKOFF_FIRST, BACKOFF_MAX};
 /// How long to wait before connecting again: twice as long each time, up to a bound, and between half of that and all of
 /// it by chance, so that a relay that comes back is not met by everybody at once.
 #[derive(Debug, Clone)]
-pub(super) struct Backoff {
+pub struct Backoff {
     attempts: u32,
     random: u64,
 }
 
 impl Backoff {
-    pub(super) fn new(seed: u64) -> Self {
+    /// A first wait is due. Different seeds wait differently.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
         Self { attempts: 0, random: seed }
     }
 
-    pub(super) fn reset(&mut self) {
+    /// What was tried worked: the next wait is a first one again.
+    pub fn reset(&mut self) {
         self.attempts = 0;
     }
 
-    pub(super) fn next_wait(&mut self) -> Duration {
+    /// How long to wait now, between half of [`BACKOFF_FIRST`] and [`BACKOFF_MAX`].
+    pub fn next_wait(&mut self) -> Duration {
         let doubled = BACKOFF_FIRST.saturating_mul(1 << self.attempts.min(16));
         self.attempts = self.attempts.saturating_add(1);
         let whole = doubled.min(BACKOFF_MAX);

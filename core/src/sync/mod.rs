@@ -8,6 +8,7 @@ mod reconcile;
 pub mod session;
 
 pub use admission::{Admission, AdmittedIndexes, CheckedUnit, IndexSource, Placed, check_unit};
+pub use backoff::Backoff;
 pub use index::{BadIndex, DocumentIndex, Place};
 pub use reconcile::{Difference, differences};
 pub use session::{Effect, Event, Link, Queued, Schedule, ScopeStart, Session, Start};

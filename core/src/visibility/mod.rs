@@ -2,6 +2,16 @@
 //!
 //! A save passes three points: saved (durable on its device), visible (durable on the relay, so that everybody can have it),
 //! applied (shown at a device). Visible is a place in the log. Applied is a device's word that it has come so far.
+//!
+//! The visibility stream tells all of it as it happens: [`Query`] is what a reader asks for, [`StreamEvent`] what it gets.
+
+mod event;
+mod query;
+mod stream;
+
+pub use event::{CaughtUp, PeerPresence, PeerReached, Reset, StreamEvent, StreamLine, Visible};
+pub use query::Query;
+pub use stream::{Begin, Filter, ResetReason, ResumePoint, Since, StreamId};
 
 use serde::{Deserialize, Serialize};
 

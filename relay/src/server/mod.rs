@@ -6,11 +6,13 @@ mod connection;
 pub(crate) mod denied;
 mod http;
 mod listing;
+mod patient;
 mod peers;
 mod poll;
 mod reader;
 mod rooms;
 mod sender;
+mod visibility;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -23,6 +25,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, watch};
 
 pub(crate) use rooms::Rooms;
+pub(crate) use visibility::Pages;
 
 use accept::Acceptor;
 
@@ -138,6 +141,7 @@ fn router(served: Served) -> Router {
         .route("/v1/workspaces/{id}/copies", post(http::copy))
         .route("/v1/workspaces/{id}/poll", post(poll::poll))
         .route("/v1/workspaces/{id}/sync", get(connection::upgrade))
+        .route("/v1/workspaces/{id}/visibility", get(visibility::stream))
         .fallback(http::nothing_here)
         .layer(DefaultBodyLimit::max(HTTP_BODY_BYTES_MAX))
         .with_state(served)

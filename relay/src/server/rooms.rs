@@ -8,6 +8,7 @@ use regard_core::time::Timestamp;
 use regard_core::wire::{Peer, PeerApplied, Scope};
 use tokio::sync::{Notify, oneshot, watch};
 
+use super::visibility::Roster;
 use crate::ambient;
 use crate::store::{AccessError, AccessStore, StoredPeer};
 
@@ -28,6 +29,8 @@ pub(crate) struct Room {
     pub(super) peers_changed: watch::Sender<u64>,
     /// Changes whenever the directory does.
     pub(super) directory_changed: watch::Sender<u64>,
+    /// What readers of the visibility stream read of the directory, the last time one did.
+    pub(super) roster: tokio::sync::Mutex<Option<Arc<Roster>>>,
 }
 
 #[derive(Default)]
@@ -106,6 +109,7 @@ impl Room {
             state: Mutex::new(state),
             peers_changed: watch::Sender::new(0),
             directory_changed: watch::Sender::new(0),
+            roster: tokio::sync::Mutex::default(),
         })
     }
 
@@ -152,10 +156,17 @@ impl Room {
 
     /// The other devices that changed after the change with this number, and the number of the last change.
     pub(super) fn others_changed_after(&self, device: DeviceId, number: Option<u64>) -> (Vec<Peer>, u64) {
+        let (mut peers, number) = self.changed_after(number);
+        peers.retain(|peer| peer.device != device);
+        (peers, number)
+    }
+
+    /// All devices that changed after the change with this number, and the number of the last change.
+    pub(super) fn changed_after(&self, number: Option<u64>) -> (Vec<Peer>, u64) {
         let state = self.lock();
         let is_wanted = |state: &&PeerState| number.is_none_or(|number| state.changed > number);
-        let others = state.peers.values().filter(|other| other.peer.device != device).filter(is_wanted);
-        (others.map(|state| state.peer.clone()).collect(), *self.peers_changed.borrow())
+        let peers = state.peers.values().filter(is_wanted).map(|state| state.peer.clone());
+        (peers.collect(), *self.peers_changed.borrow())
     }
 
     fn change(&self, device: DeviceId, now: Timestamp, make: impl FnOnce(&mut Peer)) {

@@ -8,6 +8,7 @@ use regard_core::error::{Cause, Refusal};
 use regard_core::gate::Header;
 use regard_core::id::{DeviceId, DocumentId};
 use regard_core::limits::UNIT_BYTES_MAX;
+use regard_core::record::Kind;
 use regard_core::sync::{Admission, CheckedUnit, Placed};
 use regard_core::time::Timestamp;
 use regard_core::wire::{self, Cursor, RelayFrame, RunningHash, Segment, Unit, UnitOutcome};
@@ -132,6 +133,7 @@ impl LogCommit {
     ) -> Result<Vec<UnitOutcome>, StoreError> {
         let mut outcomes = Vec::with_capacity(push.units.len());
         let mut segment = self.empty_segment(push.carrier);
+        let mut kinds = Vec::new();
         let mut weight = 0;
         for unit in push.units {
             let admitted = match &unit {
@@ -146,11 +148,12 @@ impl LogCommit {
                     if let Some(unit) = without_duplicates(checked.unit, &placed) {
                         let added = unit_weight(&unit);
                         if weight + added > SEGMENT_WEIGHT_MAX && !segment.is_empty() {
-                            self.close(&segment, tables)?;
+                            self.close(&segment, std::mem::take(&mut kinds), tables)?;
                             segment = self.empty_segment(push.carrier);
                             weight = 0;
                         }
                         weight += added;
+                        kinds.extend(unit.changes.iter().map(|change| self.kind_number(change.document)));
                         self.extend(&mut segment, unit, &checked.headers, &placed);
                     }
                 }
@@ -158,7 +161,7 @@ impl LogCommit {
             }
         }
         if !segment.is_empty() {
-            self.close(&segment, tables)?;
+            self.close(&segment, kinds, tables)?;
         }
         Ok(outcomes)
     }
@@ -215,7 +218,12 @@ impl LogCommit {
         segment.units.push(unit);
     }
 
-    fn close(&mut self, segment: &Segment, tables: &mut LogTables<'_>) -> Result<(), StoreError> {
+    /// Zero, which no kind has, cannot be: what is admitted has begun with the first change of its kind.
+    fn kind_number(&self, document: DocumentId) -> u8 {
+        self.admission.kind(document).map_or(0, Kind::number)
+    }
+
+    fn close(&mut self, segment: &Segment, kinds: Vec<u8>, tables: &mut LogTables<'_>) -> Result<(), StoreError> {
         let packed = segment.pack();
         let row = SegmentRow {
             last_seq: segment.last_seq(),
@@ -223,6 +231,7 @@ impl LogCommit {
             visible_at: segment.visible_at,
             after: self.hash,
             packed,
+            kinds,
         };
         tables.segments.put(&segment_key(self.log.row, segment.first_seq), wire::encode(&row))?;
         self.segments.push(Arc::new(LoggedFrame::new(&self.log, segment.first_seq, row)));
@@ -243,9 +252,9 @@ impl LogCommit {
 
 impl LoggedFrame {
     pub(super) fn new(log: &Log, first_seq: u64, row: SegmentRow) -> Self {
-        let SegmentRow { last_seq, carrier, after, packed, .. } = row;
+        let SegmentRow { last_seq, carrier, after, packed, kinds, .. } = row;
         let frame = wire::encode(&RelayFrame::Segment { scope: log.scope, packed });
-        Self { first_seq, last_seq, carrier, after, frame }
+        Self { first_seq, last_seq, carrier, after, kinds, frame }
     }
 }
 

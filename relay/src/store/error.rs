@@ -53,6 +53,14 @@ pub enum StoreError {
         /// The place.
         seq: u64,
     },
+    /// A segment of a log makes no sense, though its row is whole.
+    #[error("the segment of the log that holds place {seq} is damaged: {what}")]
+    BadSegment {
+        /// The place.
+        seq: u64,
+        /// What is wrong with it.
+        what: String,
+    },
     /// The operating system gave no random bytes.
     #[error("the operating system gives no random bytes")]
     NoRandomness(#[source] std::io::Error),

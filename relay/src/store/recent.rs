@@ -16,6 +16,8 @@ pub(crate) struct LoggedFrame {
     pub(crate) carrier: DeviceId,
     /// The log's running hash behind it.
     pub(crate) after: RunningHash,
+    /// The number of each change's kind of record, in the order of the changes.
+    pub(crate) kinds: Vec<u8>,
     /// The whole frame, encoded.
     pub(crate) frame: Vec<u8>,
 }
@@ -71,7 +73,7 @@ mod tests {
         let (workspace, epoch) = (WorkspaceId::from_bytes([1; 16]), EpochId::from_bytes([2; 16]));
         let after = RunningHash::start(workspace, Scope::Records, epoch);
         let carrier = DeviceId::from_bytes([3; 16]);
-        Arc::new(LoggedFrame { first_seq, last_seq, carrier, after, frame: vec![0; bytes] })
+        Arc::new(LoggedFrame { first_seq, last_seq, carrier, after, kinds: Vec::new(), frame: vec![0; bytes] })
     }
 
     #[test]

@@ -50,6 +50,9 @@ pub(super) struct SegmentRow {
     pub(super) after: RunningHash,
     #[cbor(n(4), with = "minicbor::bytes")]
     pub(super) packed: Vec<u8>,
+    /// The number of each change's kind of record, in the order of the changes, which themselves do not say it.
+    #[cbor(n(5), with = "minicbor::bytes")]
+    pub(super) kinds: Vec<u8>,
 }
 
 /// All tables that a commit writes.

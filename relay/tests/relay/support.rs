@@ -407,3 +407,28 @@ pub(crate) fn cursors(segments: &[Vec<u8>], start: Cursor) -> Vec<Cursor> {
     }
     cursors
 }
+
+/// Choices that look random and can be made again: the seed is printed, and taken from `REGARD_SEED` where that is set.
+pub(crate) struct Seed(u64);
+
+impl Seed {
+    pub(crate) fn of(test: &str) -> Self {
+        use std::hash::{BuildHasher, Hasher};
+        let random = || std::collections::hash_map::RandomState::new().build_hasher().finish();
+        let seed = std::env::var("REGARD_SEED").ok().map(|seed| seed.parse().expect("REGARD_SEED is a number"));
+        let seed = seed.unwrap_or_else(random);
+        println!("{test}: REGARD_SEED={seed}");
+        Self(seed)
+    }
+
+    /// A number below `bound`.
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
+        // SplitMix64, by Sebastiano Vigna.
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^= mixed >> 31;
+        usize::try_from(mixed % bound as u64).expect("below a usize")
+    }
+}

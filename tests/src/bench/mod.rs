@@ -16,6 +16,7 @@ mod records;
 mod report;
 mod save;
 mod stage;
+mod stream;
 mod table;
 
 pub use plan::{Failure, Plan};
@@ -34,11 +35,14 @@ pub enum Group {
     Import,
     /// How fast a fresh device gets everything.
     FirstSync,
+    /// From a push until a reader of the visibility stream is told.
+    Stream,
 }
 
 impl Group {
     /// All groups, in the order in which they run.
-    pub const ALL: [Self; 5] = [Self::Save, Self::RelayLatency, Self::Ingest, Self::Import, Self::FirstSync];
+    pub const ALL: [Self; 6] =
+        [Self::Save, Self::RelayLatency, Self::Ingest, Self::Import, Self::FirstSync, Self::Stream];
 
     /// The group's name, as it is typed and shown.
     #[must_use]
@@ -49,6 +53,7 @@ impl Group {
             Self::Ingest => "ingest",
             Self::Import => "import",
             Self::FirstSync => "first-sync",
+            Self::Stream => "stream",
         }
     }
 
@@ -63,6 +68,7 @@ impl Group {
             Self::Ingest => ingest::run,
             Self::Import => import::run,
             Self::FirstSync => first_sync::run,
+            Self::Stream => stream::run,
         };
         for run in 1..=plan.runs() {
             plan.tell(&format!("{}: run {run} of {}", self.name(), plan.runs()));

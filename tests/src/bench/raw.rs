@@ -65,6 +65,17 @@ impl Raw {
         Ok(accepted)
     }
 
+    /// Sends one frame.
+    pub(super) async fn send(&mut self, frame: Message) -> Result<(), Failure> {
+        self.socket.send(frame).await.doing("sending a frame")
+    }
+
+    /// Waits for the next segment.
+    pub(super) async fn segment(&mut self) -> Result<(), Failure> {
+        while !matches!(next(&mut self.socket).await?, RelayFrame::Segment { .. }) {}
+        Ok(())
+    }
+
     /// The whole log of a scope, packed as it came, with its epoch.
     pub(super) async fn log(&mut self, scope: Scope) -> Result<(EpochId, Vec<Vec<u8>>), Failure> {
         self.socket

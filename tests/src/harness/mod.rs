@@ -4,6 +4,7 @@
 //! - [`Person`]: a store, the commands that are typed on it, and `regard up`.
 //! - [`Swallower`]: a proxy before a relay that can keep back what is pushed.
 //! - [`Watching`]: `regard watch`, event by event.
+//! - [`Streaming`]: a reader of a relay's visibility stream, over a plain socket.
 //! - [`stores`]: what stands in stores that nobody has open.
 //! - [`Transcript`]: what is typed and answered, for snapshots; [`mask`] makes ids and times the same in every run.
 //!
@@ -17,6 +18,7 @@ mod programs;
 mod relay;
 mod seed;
 pub mod stores;
+mod streaming;
 mod swallower;
 mod transcript;
 mod watching;
@@ -25,6 +27,7 @@ pub use person::{Person, Said};
 pub use programs::{Program, command};
 pub use relay::RelayProcess;
 pub use seed::Seed;
+pub use streaming::Streaming;
 pub use swallower::Swallower;
 pub use transcript::Transcript;
 pub use watching::Watching;

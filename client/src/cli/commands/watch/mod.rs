@@ -1,9 +1,11 @@
+mod stream;
+
 use super::super::Context;
 use super::super::error::Failure;
 use super::super::output::{data, plain};
 use super::super::times::ago;
 use super::NOTHING;
-use crate::api::{Method, Next};
+use crate::api::{Client, Method, Next};
 use crate::engine::Notice;
 use crate::system::now;
 use crate::unix;
@@ -11,7 +13,10 @@ use regard_core::sync::Link;
 
 /// Show what happens, as it happens, until it is interrupted. With --json one object a line.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Watch {}
+pub(crate) struct Watch {
+    #[command(flatten)]
+    wanted: stream::Wanted,
+}
 
 impl Watch {
     pub(crate) async fn run(self, context: &Context<'_>) -> Result<(), Failure> {
@@ -22,28 +27,34 @@ impl Watch {
         {
             workspace.engine.go_online().await;
         }
-        let mut failed = None;
-        let each = |notice: Notice| {
-            let line = if context.output.is_json() {
-                serde_json::to_string(&notice).unwrap_or_default()
-            } else {
-                format!("{} {}", ago(now()), people(&notice))
-            };
-            Ok(match data(&line) {
-                Ok(()) => Next::Go,
-                Err(failure) => {
-                    failed = Some(failure);
-                    Next::Stop
-                }
-            })
-        };
-        tokio::select! {
-            ended = client.lines(Method::GET, "/v1/watch", NOTHING, each) => ended?,
-            () = unix::told_to_stop() => {}
-        }
+        let watched =
+            if self.wanted.stream { self.wanted.run(context, &client).await } else { notices(context, &client).await };
         client.close().await;
-        failed.map_or(Ok(()), Err)
+        watched
     }
+}
+
+async fn notices(context: &Context<'_>, client: &Client) -> Result<(), Failure> {
+    let mut failed = None;
+    let each = |notice: Notice| {
+        let line = if context.output.is_json() {
+            serde_json::to_string(&notice).unwrap_or_default()
+        } else {
+            format!("{} {}", ago(now()), people(&notice))
+        };
+        Ok(match data(&line) {
+            Ok(()) => Next::Go,
+            Err(failure) => {
+                failed = Some(failure);
+                Next::Stop
+            }
+        })
+    };
+    tokio::select! {
+        ended = client.lines(Method::GET, "/v1/watch", NOTHING, each) => ended?,
+        () = unix::told_to_stop() => {}
+    }
+    failed.map_or(Ok(()), Err)
 }
 
 fn people(notice: &Notice) -> String {
