@@ -27,10 +27,7 @@ fn types(text: &mut String, environment: &[(&str, &str)], arguments: &[&str]) {
 /// Columns are as wide as the folder's path makes them.
 fn masked(text: &str, folder: &Path) -> String {
     let masked = mask::mask(text, &folder.canonicalize().expect("a folder"));
-    masked
-        .lines()
-        .map(|line| line.split("  ").filter(|part| !part.is_empty()).collect::<Vec<_>>().join("  ") + "\n")
-        .collect()
+    masked.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ") + "\n").collect()
 }
 
 #[test]
