@@ -4,6 +4,9 @@
 //! invitation's secret and the workspace's identity secret; a browser never sends that part to a server. An invitation
 //! without an identity secret is a founding one: the device that uses it makes the secret.
 
+pub mod keys;
+pub mod rights;
+
 use std::fmt;
 use std::str::FromStr;
 
