@@ -1,10 +1,13 @@
 //! What devices talk to: HTTP for joining, a WebSocket for everything else.
 
+mod challenges;
 mod connection;
 pub(crate) mod denied;
 mod http;
+mod keys;
 mod peers;
 mod reader;
+pub(crate) mod rights;
 mod rooms;
 mod sender;
 
@@ -13,7 +16,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use axum::serve::ListenerExt;
 use regard_core::limits::HTTP_BODY_BYTES_MAX;
 use tokio::net::TcpListener;
@@ -111,6 +114,11 @@ fn router(served: Served) -> Router {
     Router::new()
         .route("/healthz", get(async || "ok"))
         .route("/v1/workspaces/{id}/devices", post(http::join))
+        .route("/v1/workspaces/{id}/devices/{device}", delete(rights::shut_out))
+        .route("/v1/workspaces/{id}/members/{member}", delete(rights::remove).patch(rights::role))
+        .route("/v1/workspaces/{id}/challenges", post(keys::challenge))
+        .route("/v1/workspaces/{id}/tokens", post(keys::token))
+        .route("/v1/workspaces/{id}/adoption", post(keys::adopt))
         .route("/v1/workspaces/{id}/invitations", post(http::invite))
         .route("/v1/workspaces/{id}/directory", get(http::directory))
         .route("/v1/workspaces/{id}/sync", get(connection::upgrade))

@@ -110,7 +110,8 @@ impl Reader {
             Outcomes::Known(refusals.collect())
         } else {
             let log = Arc::clone(self.log(scope));
-            let push = CheckedPush { log, carrier: self.caller.device, units };
+            let Caller { device: carrier, standing, .. } = self.caller;
+            let push = CheckedPush { log, carrier, standing, units };
             match self.relay.logs.push(push).await {
                 Ok(outcomes) => Outcomes::Awaited(outcomes),
                 Err(error) => Outcomes::Known(vec![UnitOutcome::Refused(error.as_refusal()); count]),
