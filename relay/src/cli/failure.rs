@@ -1,0 +1,71 @@
+use std::error::Error;
+use std::process::ExitCode;
+
+use regard_relay::{RelayError, StoreError};
+
+/// What a person is told when a command fails.
+pub(super) struct Failure {
+    /// What happened, without the full stop.
+    pub(super) sentence: String,
+    /// What to do next.
+    pub(super) hint: Option<String>,
+    /// Whether the command was given wrongly, rather than failed.
+    pub(super) is_usage: bool,
+}
+
+impl Failure {
+    /// Says what happened; answers how the process ends.
+    pub(super) fn report(&self) -> ExitCode {
+        eprintln!("Error: {}", self.sentence);
+        if let Some(hint) = &self.hint {
+            eprintln!("Hint: {hint}");
+        }
+        ExitCode::from(if self.is_usage { 2 } else { 1 })
+    }
+
+    pub(super) fn of(error: &(dyn Error + 'static), hint: Option<&str>) -> Self {
+        let mut sentence = error.to_string();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            sentence.push_str(": ");
+            sentence.push_str(&cause.to_string());
+            source = cause.source();
+        }
+        Self { sentence, hint: hint.map(str::to_owned), is_usage: false }
+    }
+}
+
+impl From<RelayError> for Failure {
+    fn from(error: RelayError) -> Self {
+        let hint = match &error {
+            RelayError::Store(StoreError::InUse { .. }) => Some("another relay runs on this folder; stop it first"),
+            RelayError::Store(StoreError::Damaged { .. }) => {
+                Some("restore the file from a backup; devices refill a log that is lost")
+            }
+            RelayError::Store(StoreError::Format { .. }) => {
+                Some("use the version of regard-relay that wrote the file, or a newer one")
+            }
+            RelayError::Folder { .. } => Some("choose a folder that you can write with --data"),
+            _ => None,
+        };
+        Self::of(&error, hint)
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Self::of(&error, None)
+    }
+}
+
+impl From<serde_json::Error> for Failure {
+    fn from(error: serde_json::Error) -> Self {
+        Self::of(&error, None)
+    }
+}
+
+impl From<regard_core::id::BadId> for Failure {
+    fn from(error: regard_core::id::BadId) -> Self {
+        Self::of(&error, None)
+    }
+}

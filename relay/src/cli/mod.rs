@@ -1,0 +1,69 @@
+//! The command line: arguments, the commands, and what a person is told when one fails.
+
+mod failure;
+mod serve;
+mod workspace;
+
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use failure::Failure;
+
+/// Hosts Regard workspaces: keeps the log of changes that a team's devices exchange.
+#[derive(Parser)]
+#[command(name = "regard-relay", version)]
+struct Arguments {
+    /// The folder with the relay's files; it is made where it is missing.
+    #[arg(long, global = true, env = "REGARD_RELAY_DATA", value_name = "FOLDER")]
+    data: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Serve(serve::Serve),
+    #[command(subcommand)]
+    Workspace(workspace::Workspace),
+}
+
+/// Runs the command that the process was given.
+pub(crate) fn run() -> ExitCode {
+    let arguments = Arguments::parse();
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours).init();
+    let outcome = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(Failure::from)
+        .and_then(|runtime| runtime.block_on(perform(arguments)));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+async fn perform(arguments: Arguments) -> Result<(), Failure> {
+    let data = arguments.data.ok_or_else(|| Failure {
+        sentence: "It is not said in which folder the relay keeps its files".into(),
+        hint: Some("give --data FOLDER, or set REGARD_RELAY_DATA".into()),
+        is_usage: true,
+    })?;
+    match arguments.command {
+        Command::Serve(command) => command.run(&data).await,
+        Command::Workspace(command) => command.run(&data).await,
+    }
+}
+
+/// Writes a line of data; a reader that has gone is no error.
+fn print(line: &str) -> Result<(), Failure> {
+    match writeln!(std::io::stdout(), "{line}") {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        other => Ok(other?),
+    }
+}

@@ -1,0 +1,71 @@
+use std::path::Path;
+
+use clap::Subcommand;
+use regard_core::wire::access::Invitation;
+use regard_relay::admin::Admin;
+
+use super::failure::Failure;
+use super::print;
+
+/// Make and list workspaces, also while the relay runs.
+#[derive(Subcommand)]
+pub(super) enum Workspace {
+    /// Make a workspace and print the invitation for its first member.
+    Create {
+        /// What people call it.
+        name: String,
+        /// Where devices reach the relay.
+        #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:7171", value_parser = address)]
+        address: String,
+    },
+    /// List the workspaces.
+    List {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+impl Workspace {
+    pub(super) async fn run(self, data: &Path) -> Result<(), Failure> {
+        match self {
+            Self::Create { name, address } => create(data, &name, address).await,
+            Self::List { json } => list(data, json).await,
+        }
+    }
+}
+
+async fn create(data: &Path, name: &str, address: String) -> Result<(), Failure> {
+    let created = Admin::of(data).await?.create_workspace(name).await?;
+    let secret = created.secret.parse()?;
+    let invitation = Invitation { relay: address, workspace: created.id, secret, namespace: None };
+    print(&invitation.link())?;
+    eprintln!("Give this link to the workspace's first member, an owner, who types: regard join LINK");
+    eprintln!("It can be used once, within 7 days.");
+    Ok(())
+}
+
+async fn list(data: &Path, json: bool) -> Result<(), Failure> {
+    let workspaces = Admin::of(data).await?.workspaces().await?;
+    if json {
+        return print(&serde_json::to_string_pretty(&workspaces)?);
+    }
+    for workspace in &workspaces {
+        let line = format!(
+            "{}  {}  ({} members, {} devices)",
+            workspace.id, workspace.name, workspace.members, workspace.devices
+        );
+        print(&line)?;
+    }
+    if workspaces.is_empty() {
+        eprintln!("There are no workspaces yet. Hint: regard-relay workspace create NAME");
+    }
+    Ok(())
+}
+
+fn address(text: &str) -> Result<String, String> {
+    if text.starts_with("http://") || text.starts_with("https://") {
+        return Ok(text.trim_end_matches('/').to_owned());
+    }
+    Err("an address begins with http:// or https://".into())
+}
