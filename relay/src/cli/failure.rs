@@ -1,6 +1,7 @@
 use std::error::Error;
 use std::process::ExitCode;
 
+use regard_core::error::{Cause, Refusal};
 use regard_relay::{RelayError, StoreError};
 
 /// What a person is told when a command fails.
@@ -37,6 +38,9 @@ impl Failure {
 
 impl From<RelayError> for Failure {
     fn from(error: RelayError) -> Self {
+        if let RelayError::Refused(refusal) = error {
+            return refusal.into();
+        }
         let hint = match &error {
             RelayError::Store(StoreError::InUse { .. }) => Some("another relay runs on this folder; stop it first"),
             RelayError::Store(StoreError::Damaged { .. }) => {
@@ -49,6 +53,16 @@ impl From<RelayError> for Failure {
             _ => None,
         };
         Self::of(&error, hint)
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        let hint = match refusal.cause {
+            Cause::Unknown => Some("`regard-relay workspace list`, `member list` and `device list` show what there is"),
+            _ => None,
+        };
+        Self { sentence: refusal.detail, hint: hint.map(str::to_owned), is_usage: false }
     }
 }
 

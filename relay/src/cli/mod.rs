@@ -1,6 +1,8 @@
 //! The command line: arguments, the commands, and what a person is told when one fails.
 
+mod device;
 mod failure;
+mod member;
 mod serve;
 mod workspace;
 
@@ -28,6 +30,10 @@ enum Command {
     Serve(serve::Serve),
     #[command(subcommand)]
     Workspace(workspace::Workspace),
+    #[command(subcommand)]
+    Member(member::Member),
+    #[command(subcommand)]
+    Device(device::Device),
 }
 
 /// Runs the command that the process was given.
@@ -57,6 +63,8 @@ async fn perform(arguments: Arguments) -> Result<(), Failure> {
     match arguments.command {
         Command::Serve(command) => command.run(&data).await,
         Command::Workspace(command) => command.run(&data).await,
+        Command::Member(command) => command.run(&data).await,
+        Command::Device(command) => command.run(&data).await,
     }
 }
 

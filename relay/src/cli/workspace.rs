@@ -1,6 +1,7 @@
 use std::path::Path;
 
 use clap::Subcommand;
+use regard_core::id::WorkspaceId;
 use regard_core::wire::access::Invitation;
 use regard_relay::admin::Admin;
 
@@ -18,6 +19,25 @@ pub(super) enum Workspace {
         #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:7171", value_parser = address)]
         address: String,
     },
+    /// Take back a workspace whose members this relay has lost: an owner's device hands them over.
+    ///
+    /// All other devices are back by themselves then; nobody is invited anew. Not for a workspace that the relay knows.
+    Adopt {
+        /// The workspace's id: `regard relay show` tells it, and the device's public key.
+        workspace: WorkspaceId,
+        /// The public key of an owner's device, 64 hexadecimal digits.
+        #[arg(long, value_name = "PUBLIC_KEY")]
+        key: String,
+        /// What people call it, until the owner's device says so.
+        #[arg(long, default_value = "adopted")]
+        name: String,
+        /// Where devices reach the relay, where that has changed.
+        #[arg(long, value_name = "URL", value_parser = address)]
+        address: Option<String>,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// List the workspaces.
     List {
         /// As JSON.
@@ -30,6 +50,9 @@ impl Workspace {
     pub(super) async fn run(self, data: &Path) -> Result<(), Failure> {
         match self {
             Self::Create { name, address } => create(data, &name, address).await,
+            Self::Adopt { workspace, key, name, address, json } => {
+                adopt(data, workspace, (&key, &name), address.as_deref(), json).await
+            }
             Self::List { json } => list(data, json).await,
         }
     }
@@ -43,6 +66,24 @@ async fn create(data: &Path, name: &str, address: String) -> Result<(), Failure>
     eprintln!("Give this link to the workspace's first member, an owner, who types: regard join LINK");
     eprintln!("It can be used once, within 7 days.");
     Ok(())
+}
+
+async fn adopt(
+    data: &Path,
+    workspace: WorkspaceId,
+    (key, name): (&str, &str),
+    address: Option<&str>,
+    json: bool,
+) -> Result<(), Failure> {
+    Admin::of(data).await?.adopt(workspace, key, name).await?;
+    if json {
+        return print(&serde_json::json!({ "workspace": workspace, "address": address }).to_string());
+    }
+    eprintln!("The workspace waits for the owner's device with this key. There, type:");
+    if let Some(address) = address {
+        print(&format!("regard relay move {address}"))?;
+    }
+    print("regard relay adopt")
 }
 
 async fn list(data: &Path, json: bool) -> Result<(), Failure> {
@@ -63,7 +104,7 @@ async fn list(data: &Path, json: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-fn address(text: &str) -> Result<String, String> {
+pub(super) fn address(text: &str) -> Result<String, String> {
     if text.starts_with("http://") || text.starts_with("https://") {
         return Ok(text.trim_end_matches('/').to_owned());
     }

@@ -16,9 +16,8 @@ mod tables;
 mod writer;
 
 pub use access::WorkspaceInfo;
-pub(crate) use access::{AccessError, AccessStore, By, Caller, HostInvitation, Rights, StoredPeer};
+pub(crate) use access::{AccessError, AccessStore, By, Caller, Rights, StoredPeer};
 pub(crate) use commit::CheckedPush;
 pub use error::StoreError;
 pub(crate) use log::{Log, LogStore};
 pub(crate) use recent::LoggedFrame;
-pub(crate) use standing::Standings;

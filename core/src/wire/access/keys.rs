@@ -69,6 +69,12 @@ impl Proof<'_> {
     }
 }
 
+/// The public half of a device's key pair.
+#[must_use]
+pub fn public_key(signing_key: &[u8; 32]) -> [u8; PUBLIC_KEY_BYTES] {
+    SigningKey::from_bytes(signing_key).verifying_key().to_bytes()
+}
+
 /// 32 random bytes that a relay gives out to be signed, once and soon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Nonce(pub [u8; 32]);
@@ -164,29 +170,25 @@ mod tests {
 
     const KEY: [u8; 32] = [5; 32];
 
-    fn public(key: [u8; 32]) -> [u8; 32] {
-        SigningKey::from_bytes(&key).verifying_key().to_bytes()
-    }
-
     #[test]
     fn a_proof_holds_for_its_key_and_its_message_and_for_no_other() {
         let (nonce, other_nonce) = (Nonce([7; 32]), Nonce([8; 32]));
         let (workspace, device) = (WorkspaceId::from_bytes([1; 16]), DeviceId::from_bytes([2; 16]));
         let proof = Proof { workspace, device, nonce: &nonce, directory: None };
         let signature = proof.sign(&KEY);
-        assert_eq!(proof.verify(&public(KEY), &signature), Ok(()));
+        assert_eq!(proof.verify(&public_key(&KEY), &signature), Ok(()));
         let adoption = Proof { directory: Some(b"directory"), ..proof };
         let elsewhere = Proof { workspace: WorkspaceId::from_bytes([9; 16]), ..proof };
         let another = Proof { device: DeviceId::from_bytes([9; 16]), ..proof };
         let later = Proof { nonce: &other_nonce, ..proof };
         for (case, proof) in [("adoption", adoption), ("workspace", elsewhere), ("device", another), ("nonce", later)] {
-            let refused = proof.verify(&public(KEY), &signature).map_err(|refusal| refusal.cause);
+            let refused = proof.verify(&public_key(&KEY), &signature).map_err(|refusal| refusal.cause);
             assert_eq!(refused, Err(Cause::NotAllowed), "{case}");
         }
-        for key in [&public([6; 32])[..], &[0; 32], &[1; 5], &[]] {
+        for key in [&public_key(&[6; 32])[..], &[0; 32], &[1; 5], &[]] {
             assert!(proof.verify(key, &signature).is_err(), "{key:?}");
         }
-        let cut = proof.verify(&public(KEY), &signature[2..]).map_err(|refusal| refusal.cause);
+        let cut = proof.verify(&public_key(&KEY), &signature[2..]).map_err(|refusal| refusal.cause);
         assert_eq!(cut, Err(Cause::Malformed));
     }
 
@@ -195,11 +197,14 @@ mod tests {
         let (workspace, device) = (WorkspaceId::from_bytes([1; 16]), DeviceId::from_bytes([2; 16]));
         let directory = Directory { version: 3, workspace: "Team".into(), ..Directory::default() };
         let request = AdoptionRequest::new(workspace, device, Nonce([7; 32]), &directory, &KEY);
-        assert_eq!(request.verified(workspace, &public(KEY)), Ok(directory.clone()));
+        assert_eq!(request.verified(workspace, &public_key(&KEY)), Ok(directory.clone()));
         let changed = to_hex(&wire::encode(&Directory { version: 4, ..directory }));
         let forged = AdoptionRequest { directory: changed, ..request.clone() };
-        assert_eq!(forged.verified(workspace, &public(KEY)).map_err(|refusal| refusal.cause), Err(Cause::NotAllowed));
+        assert_eq!(
+            forged.verified(workspace, &public_key(&KEY)).map_err(|refusal| refusal.cause),
+            Err(Cause::NotAllowed)
+        );
         let cut = AdoptionRequest { directory: "xyz".into(), ..request };
-        assert_eq!(cut.verified(workspace, &public(KEY)).map_err(|refusal| refusal.cause), Err(Cause::Malformed));
+        assert_eq!(cut.verified(workspace, &public_key(&KEY)).map_err(|refusal| refusal.cause), Err(Cause::Malformed));
     }
 }

@@ -24,10 +24,13 @@ impl Directory {
         let found = the_one(present(), wanted, "member", id, |member| vec![member.name.clone()])?;
         found.ok_or_else(|| {
             let removed = self.members.iter().any(|m| m.removed_at.is_some() && is_meant(&m.name, &id(m), wanted));
-            Refusal::new(Cause::Unknown, match removed {
-                true => format!("“{wanted}” has been removed from the workspace already"),
-                false => format!("the workspace has no member “{wanted}”"),
-            })
+            Refusal::new(
+                Cause::Unknown,
+                match removed {
+                    true => format!("“{wanted}” has been removed from the workspace already"),
+                    false => format!("the workspace has no member “{wanted}”"),
+                },
+            )
         })
     }
 
@@ -48,10 +51,13 @@ impl Directory {
             let revoked = self.devices.iter().any(|device| {
                 device.revoked_at.is_some() && names(device).iter().any(|name| is_meant(name, &id(device), wanted))
             });
-            Refusal::new(Cause::Unknown, match revoked {
-                true => format!("“{wanted}” has been shut out already"),
-                false => format!("the workspace has no device “{wanted}”"),
-            })
+            Refusal::new(
+                Cause::Unknown,
+                match revoked {
+                    true => format!("“{wanted}” has been shut out already"),
+                    false => format!("the workspace has no device “{wanted}”"),
+                },
+            )
         })
     }
 }
@@ -74,10 +80,8 @@ fn the_one<'a, T>(
     if meant.len() < 2 {
         return Ok(meant.first().map(|one| **one));
     }
-    let several: Vec<_> = meant
-        .iter()
-        .map(|one| format!("{} {}", &id(one)[..8], names(one).pop().unwrap_or_default()))
-        .collect();
+    let several: Vec<_> =
+        meant.iter().map(|one| format!("{} {}", &id(one)[..8], names(one).pop().unwrap_or_default())).collect();
     let detail = format!("“{wanted}” can be {}: give the beginning of the {what}'s id", several.join(" or "));
     Err(Refusal::new(Cause::Malformed, detail))
 }

@@ -58,9 +58,12 @@ impl AccessStore {
         let transaction = file::begin(&self.database)?;
         let row = WORKSPACES.write(&transaction)?.get(workspace.as_bytes(), workspace_row)?;
         if row.ok_or_else(|| unknown_workspace(workspace))?.awaits.is_some() {
-            return Err(not_allowed("the workspace waits to be adopted by an owner: nobody can be invited before").into());
+            return Err(
+                not_allowed("the workspace waits to be adopted by an owner: nobody can be invited before").into()
+            );
         }
-        let founds = MEMBERS.write(&transaction)?.scan(of_workspace(workspace), member_row, <[_]>::is_empty)?.is_empty();
+        let founds =
+            MEMBERS.write(&transaction)?.scan(of_workspace(workspace), member_row, <[_]>::is_empty)?.is_empty();
         let invited_as = match (founds, role) {
             (false, role) => InvitedAs::NewMember(role),
             (true, Role::Owner) => InvitedAs::Founder,
@@ -102,7 +105,12 @@ impl AccessStore {
             InvitedAs::Founder | InvitedAs::NewMember(_) => {
                 let role = if let InvitedAs::NewMember(role) = invited_as { role } else { Role::Owner };
                 let name = checked_name(&request.member_name, "the member's name")?;
-                add_member(&transaction, workspace, request.member, &MemberRow { name, role, joined_at: now, removed_at: None })?;
+                add_member(
+                    &transaction,
+                    workspace,
+                    request.member,
+                    &MemberRow { name, role, joined_at: now, removed_at: None },
+                )?;
                 request.member
             }
         };

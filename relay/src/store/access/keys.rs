@@ -78,7 +78,9 @@ impl AccessStore {
             let row = workspaces.get(workspace.as_bytes(), workspace_row)?;
             let row = row.ok_or_else(|| unknown_workspace(workspace))?;
             let awaited = row.awaits.as_deref().ok_or_else(|| {
-                not_allowed("the workspace waits for no owner: the relay's host can make it, by `regard-relay workspace adopt`")
+                not_allowed(
+                    "the workspace waits for no owner: the relay's host can make it, by `regard-relay workspace adopt`",
+                )
             })?;
             let directory = request.verified(workspace, awaited)?;
             check_owner(&directory, request.device, awaited)?;
@@ -117,10 +119,7 @@ fn check_owner(directory: &Directory, device: DeviceId, awaited: &[u8]) -> Resul
     Ok(())
 }
 
-fn member_rows(
-    directory: &Directory,
-    now: Timestamp,
-) -> Result<Vec<(regard_core::id::MemberId, MemberRow)>, Refusal> {
+fn member_rows(directory: &Directory, now: Timestamp) -> Result<Vec<(regard_core::id::MemberId, MemberRow)>, Refusal> {
     let rows = directory.members.iter().map(|member| {
         let name = checked_name(&member.name, "a member's name")?;
         let devices = directory.devices.iter().filter(|device| device.member == member.id);
@@ -156,7 +155,10 @@ fn device_rows(directory: &Directory) -> Result<Vec<(DeviceId, DeviceRow)>, Refu
 }
 
 fn waits_for_an_owner() -> Refusal {
-    Refusal::new(Cause::Unavailable, "the relay has lost who belongs to the workspace, and waits for an owner to tell it")
+    Refusal::new(
+        Cause::Unavailable,
+        "the relay has lost who belongs to the workspace, and waits for an owner to tell it",
+    )
 }
 
 fn unknown_device(device: DeviceId) -> Refusal {

@@ -18,7 +18,6 @@ use regard_core::wire::{self, Role};
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
-pub(crate) use joining::HostInvitation;
 pub(crate) use peers::StoredPeer;
 pub(crate) use rights::{By, Rights};
 
@@ -52,7 +51,7 @@ pub(crate) struct Caller {
     pub(crate) device: DeviceId,
     pub(crate) member: MemberId,
     pub(crate) role: Role,
-    /// Drawn when it proved itself: see [`super::Standings`].
+    /// Drawn when it proved itself: see [`super::standing`].
     pub(crate) standing: u64,
 }
 
