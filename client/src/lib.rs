@@ -14,6 +14,7 @@ pub mod engine;
 pub mod import;
 mod names;
 pub mod relay_http;
+pub mod saves_file;
 pub mod store;
 pub mod system;
 mod tracking;

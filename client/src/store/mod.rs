@@ -4,11 +4,15 @@
 //! are opened on demand; a few stay loaded. One process owns a store.
 
 mod apply;
+mod carry;
+mod contact;
 mod documents;
 mod error;
+mod export;
 mod find;
 mod identity;
 mod outbox;
+mod reached;
 mod rows;
 mod save;
 mod settings;
@@ -17,7 +21,10 @@ mod transaction;
 mod visibility;
 
 pub use apply::Arrived;
+pub use carry::Carried;
+pub use contact::ShutOut;
 pub use error::StoreError;
+pub use export::UnsentSave;
 pub use find::{Filter, Found, Listed};
 pub use identity::{Identity, RelayAccess};
 pub use outbox::{OutboxCount, RefusedSave};

@@ -205,7 +205,7 @@ async fn a_changed_role_counts_for_connections_that_stand() {
 /// holds, and every push that was answered as visible is in it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn nothing_is_accepted_once_a_revocation_is_durable() {
-    const DEVICES: u8 = 12;
+    const DEVICES: u8 = 30;
     let data = tempfile::tempdir().expect("a folder");
     let relay = Running::start(data.path()).await;
     let tokens = team(&relay, &[Role::Member; DEVICES as usize]).await;
