@@ -1,4 +1,6 @@
-//! The few plain requests to a relay: joining, and inviting others.
+//! The few plain requests to a relay: joining, inviting others, and what [`access`] has.
+
+pub mod access;
 
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
@@ -36,7 +38,16 @@ pub async fn invite(
 }
 
 async fn post<T: DeserializeOwned>(url: &str, token: Option<&str>, body: &impl Serialize) -> Result<T, Refusal> {
-    let asking = tokio::time::timeout(PEER_PATIENCE, ask(url, token, body)).await;
+    request(Method::POST, url, token, body).await
+}
+
+async fn request<T: DeserializeOwned>(
+    method: Method,
+    url: &str,
+    token: Option<&str>,
+    body: &impl Serialize,
+) -> Result<T, Refusal> {
+    let asking = tokio::time::timeout(PEER_PATIENCE, ask(method, url, token, body)).await;
     let (is_success, answer) = asking.map_err(|_| unreached(url, &"it does not answer"))??;
     if is_success {
         return serde_json::from_slice(&answer).map_err(|error| malformed(url, &error));
@@ -44,7 +55,7 @@ async fn post<T: DeserializeOwned>(url: &str, token: Option<&str>, body: &impl S
     Err(serde_json::from_slice(&answer).unwrap_or_else(|error| malformed(url, &error)))
 }
 
-async fn ask(url: &str, token: Option<&str>, body: &impl Serialize) -> Result<(bool, Bytes), Refusal> {
+async fn ask(method: Method, url: &str, token: Option<&str>, body: &impl Serialize) -> Result<(bool, Bytes), Refusal> {
     let uri: Uri = url.parse().map_err(|error| malformed(url, &error))?;
     if uri.scheme_str() != Some("http") {
         return Err(Refusal::new(
@@ -60,7 +71,7 @@ async fn ask(url: &str, token: Option<&str>, body: &impl Serialize) -> Result<(b
     tokio::spawn(connection);
     let path = uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
     let authority = uri.authority().map(ToString::to_string).unwrap_or_default();
-    let mut request = Request::builder().method(Method::POST).uri(path).header(HOST, authority);
+    let mut request = Request::builder().method(method).uri(path).header(HOST, authority);
     request = request.header(CONTENT_TYPE, "application/json");
     if let Some(token) = token {
         request = request.header(AUTHORIZATION, format!("Bearer {token}"));

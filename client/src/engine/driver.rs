@@ -4,16 +4,16 @@ use std::time::Duration;
 
 use regard_core::error::{Cause, Refusal};
 use regard_core::id::UnitId;
-use regard_core::sync::{Effect, Event, Session, Start};
+use regard_core::sync::{Effect, Event, Link, Session, Start};
 use regard_core::time::Timestamp;
 use regard_core::wire::{ClientFrame, Scope};
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::socket::{Incoming, Socket};
-use super::{EngineStatus, Notice};
+use super::{EngineStatus, Notice, renew};
 use crate::names::Names;
-use crate::store::{PeerState, Store, StoreError};
+use crate::store::{PeerState, ShutOut, Store, StoreError};
 use crate::system::{SteadyClock, SystemEntropy, now};
 
 /// Performs what the session says.
@@ -52,13 +52,11 @@ impl Driver {
         };
         let clock = SteadyClock::start();
         let session = Session::new(start, clock.now());
-        let first = EngineStatus { link: session.link().clone(), settled: false, heard_at: None };
+        let heard_at = store.contact()?;
+        let first = EngineStatus { link: session.link().clone(), settled: false, heard_at };
         let (status, receiver) = watch::channel(first);
         let connection = Connection::None;
-        Ok((
-            Self { store, session, commands, connection, clock, wake: None, heard_at: None, status, notices },
-            receiver,
-        ))
+        Ok((Self { store, session, commands, connection, clock, wake: None, heard_at, status, notices }, receiver))
     }
 
     pub(super) async fn run(mut self) {
@@ -128,8 +126,9 @@ impl Driver {
             }
             Effect::Announce(link) => {
                 tracing::info!(?link, "the connection changed");
+                let failed = self.keep_standing(&link).await;
                 self.announce(Notice::Link { link });
-                None
+                failed
             }
             Effect::ReadOutbox { .. }
             | Effect::Settle { .. }
@@ -151,7 +150,8 @@ impl Driver {
             return Some(Event::Closed { reason: Refusal::new(Cause::Unknown, detail) });
         };
         let workspace = self.store.identity().workspace;
-        self.connection = Connection::Opening(tokio::spawn(Socket::open(access, workspace)));
+        let store = Arc::clone(&self.store);
+        self.connection = Connection::Opening(tokio::spawn(renew::open(store, access, workspace)));
         None
     }
 
@@ -160,6 +160,32 @@ impl Driver {
             Connection::None => {}
             Connection::Opening(task) => task.abort(),
             Connection::Open(socket) => socket.close().await,
+        }
+        self.keep_contact().await;
+    }
+
+    /// Whether the device is shut out is said also after a restart, and offline.
+    async fn keep_standing(&self, link: &Link) -> Option<Event> {
+        let shut_out = match link {
+            Link::Ended { reason, .. } => Some(ShutOut { heard_at: now(), reason: reason.clone() }),
+            Link::Live { .. } => None,
+            _ => return None,
+        };
+        let store = Arc::clone(&self.store);
+        match tokio::task::spawn_blocking(move || store.keep_shut_out(shut_out.as_ref())).await {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(store_failed(&error)),
+            Err(error) => Some(Event::Closed { reason: Refusal::new(Cause::Unavailable, error.to_string()) }),
+        }
+    }
+
+    async fn keep_contact(&self) {
+        let (store, Some(heard_at)) = (Arc::clone(&self.store), self.heard_at) else { return };
+        match tokio::task::spawn_blocking(move || store.keep_contact(heard_at)).await {
+            Ok(Ok(())) => {}
+            // It is for people only, and the next contact is kept again.
+            Ok(Err(error)) => tracing::warn!(%error, "when the relay was last heard of could not be kept"),
+            Err(error) => tracing::warn!(%error, "when the relay was last heard of could not be kept"),
         }
     }
 

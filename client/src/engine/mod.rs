@@ -4,6 +4,7 @@
 
 mod driver;
 mod notice;
+mod renew;
 mod socket;
 
 pub use notice::Notice;

@@ -125,12 +125,7 @@ struct Prepared {
 }
 
 impl Prepared {
-    fn begin(
-        id: DocumentId,
-        here: Option<(Scope, Document)>,
-        scope: Scope,
-        first: &Checked,
-    ) -> Result<Self, Refusal> {
+    fn begin(id: DocumentId, here: Option<(Scope, Document)>, scope: Scope, first: &Checked) -> Result<Self, Refusal> {
         let (document, is_new) = match here {
             Some((other, _)) if other != scope => {
                 let detail = format!("record {id} belongs to “{other}” and not to “{scope}”");
