@@ -117,7 +117,7 @@ fn the_relays_host_sees_to_members_and_devices() {
     let relay = RelayProcess::start(&folder.path().join("relay"));
     let team = Team::gather(folder.path(), &relay);
     let mut transcript = Transcript::of(&team.ana, folder.path());
-    let mut host = |transcript: &mut Transcript<'_>, command: &[&str]| {
+    let host = |transcript: &mut Transcript<'_>, command: &[&str]| {
         let said = relay.does(command);
         transcript.notes_of_host(command, &said);
         said
@@ -200,27 +200,26 @@ fn what_a_device_could_not_send_before_it_was_shut_out_goes_through_another() {
     assert_eq!(status["outbox"]["refused"], 0, "what was not sent still waits");
     assert_eq!(status["link"]["state"], "ended", "nothing is tried any more");
 
-    let mut transcript = Transcript::of(&ben, folder.path());
-    transcript.types(&["status"]);
+    let mut transcript = Transcript::of(&bens_phone, folder.path());
+    transcript.remarks("Ben's laptop");
+    transcript.notes(&["status"], &ben.does(&["status"]));
     ben.stops();
     transcript.remarks("nothing runs any more");
-    transcript.types(&["status"]);
     let file = folder.path().join("unsent.saves").display().to_string();
-    transcript.types(&["outbox", "export", &file]);
-    transcript.types(&["outbox", "export", &file]);
-    transcript.types(&["sync"]);
+    for command in [&["status"][..], &["outbox", "export", &file], &["outbox", "export", &file], &["sync"]] {
+        transcript.notes(command, &ben.does(command));
+    }
     transcript.remarks("Ben's phone");
-    let mut takes = |arguments: &[&str]| transcript.notes(arguments, &bens_phone.does(arguments));
     let stranger = Person::founds("Dora", folder.path());
-    takes(&["outbox", "import", &folder.path().join("mails.mbox").display().to_string()]);
-    takes(&["outbox", "import", &folder.path().join("missing").display().to_string()]);
     let cut = folder.path().join("cut.saves");
     let whole = std::fs::read(&file).expect("the export");
     std::fs::write(&cut, &whole[..whole.len() - 100]).expect("written");
-    takes(&["outbox", "import", &cut.display().to_string()]);
-    takes(&["outbox", "import", &file]);
-    takes(&["outbox", "import", &file]);
-    takes(&["sync"]);
+    let mails = folder.path().join("mails.mbox").display().to_string();
+    let missing = folder.path().join("missing").display().to_string();
+    for file in [&mails, &missing, &cut.display().to_string(), &file, &file] {
+        transcript.types(&["outbox", "import", file]);
+    }
+    transcript.types(&["sync"]);
     transcript.remarks("Carla, a reader");
     transcript.notes(&["outbox", "import", &file], &carla.does(&["outbox", "import", &file]));
     transcript.remarks("Dora, of another workspace");
