@@ -119,7 +119,7 @@ impl<R: Read> Reader<R> {
         let Some(block) = self.block()? else {
             let expected = self.digest.clone().finalize();
             let mut found = [0; DIGEST_BYTES];
-            self.input.read_exact(&mut found).map_err(|error| damaged(&error))?;
+            self.input.read_exact(&mut found).map_err(|error| unreadable(&error))?;
             if found != expected[..] {
                 return Err(damaged("its checksum does not match"));
             }
@@ -144,9 +144,16 @@ impl<R: Read> Reader<R> {
     }
 
     fn read(&mut self, bytes: &mut [u8]) -> Result<(), Refusal> {
-        self.input.read_exact(bytes).map_err(|error| damaged(&error))?;
+        self.input.read_exact(bytes).map_err(|error| unreadable(&error))?;
         self.digest.update(bytes);
         Ok(())
+    }
+}
+
+fn unreadable(error: &io::Error) -> Refusal {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => damaged("it is cut off"),
+        _ => damaged(error),
     }
 }
 

@@ -24,7 +24,8 @@ pub(super) async fn status(State(workspace): State<Workspace>) -> Result<Json<St
             let (behind, told_at) = store.behind(device)?.unzip();
             Ok(DeviceView { device, name: names.device(device), online, since, behind, told_at: told_at.flatten() })
         });
-        let devices = devices.collect::<Result<_, StoreError>>()?;
+        let mut devices: Vec<_> = devices.collect::<Result<_, StoreError>>()?;
+        devices.sort_by_key(|device| device.name.to_lowercase());
         let directory = store.directory()?;
         let public_key = to_hex(&identity.public_key());
         let workspace_name = if directory.workspace.is_empty() { identity.workspace_name } else { directory.workspace };

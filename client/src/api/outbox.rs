@@ -4,6 +4,7 @@ use std::path::Path;
 
 use axum::Json;
 use axum::extract::State;
+use regard_core::error::Refusal;
 use regard_core::wire::Scope;
 
 use super::Workspace;
@@ -100,7 +101,7 @@ fn write_all(store: &Store, path: &Path, file: File) -> Result<Exported, Problem
 fn read(store: &Store, path: &Path) -> Result<(Imported, Vec<Scope>), Problem> {
     // Looked through first: of a file that is cut off or changed nothing is taken.
     let (mut reader, header) = open(path)?;
-    while reader.next()?.is_some() {}
+    while reader.next().map_err(unusable)?.is_some() {}
     let workspace = store.identity().workspace;
     if header.workspace != workspace {
         let message = format!("the saves are of workspace {}, and this is {workspace}", header.workspace);
@@ -110,7 +111,7 @@ fn read(store: &Store, path: &Path) -> Result<(Imported, Vec<Scope>), Problem> {
     let mut imported = Imported { from, taken: 0, existed: 0, refused: Vec::new() };
     let mut scopes = Vec::new();
     let (mut reader, _) = open(path)?;
-    while let Some((scope, units)) = reader.next()? {
+    while let Some((scope, units)) = reader.next().map_err(unusable)? {
         let Carried { taken, existed, refused, .. } = store.carry(scope, units, now())?;
         if !taken.is_empty() && !scopes.contains(&scope) {
             scopes.push(scope);
@@ -124,7 +125,13 @@ fn read(store: &Store, path: &Path) -> Result<(Imported, Vec<Scope>), Problem> {
 
 fn open(path: &Path) -> Result<(Reader<BufReader<File>>, Header), Problem> {
     let file = File::open(path).map_err(|error| file_failed(path, "read", &error))?;
-    Ok(Reader::begin(BufReader::new(file))?)
+    Reader::begin(BufReader::new(file)).map_err(unusable)
+}
+
+/// Nothing of such a file is taken.
+fn unusable(refusal: Refusal) -> Problem {
+    let problem = Problem::new(ProblemCode::Invalid, refusal.detail);
+    problem.hint("`regard outbox export FILE` on the device that could not send its saves writes such a file.")
 }
 
 fn file_failed(path: &Path, done: &str, error: &std::io::Error) -> Problem {

@@ -4,13 +4,14 @@ use regard_core::error::Cause;
 use regard_core::id::to_hex;
 use regard_core::sync::Link;
 use regard_core::wire::access::Invitation;
-use regard_core::wire::{Directory, Scope};
+use regard_core::wire::{Directory, Role, Scope};
 
 use super::Workspace;
 use super::control::no_relay;
 use super::problem::Failure;
 use super::types::access::{LogView, MoveRequest, RelayAnswer, RelayView};
 use super::types::{Problem, ProblemCode};
+use crate::names::Names;
 use crate::relay_http;
 use crate::store::{RelayAccess, StoreError};
 
@@ -52,6 +53,12 @@ pub(super) async fn relocate(
 pub(super) async fn adopt(State(workspace): State<Workspace>) -> Result<Json<RelayAnswer>, Failure> {
     let relay = workspace.in_store(|store| Ok(store.settings()?.relay)).await?.ok_or_else(no_relay)?;
     let directory = workspace.in_store(crate::store::Store::directory).await?;
+    let role = workspace.in_store(|store| Ok(Names::read(store)?.own_role())).await?;
+    if role != Role::Owner {
+        let owners: Vec<_> = owners(&directory).collect();
+        let problem = Problem::new(ProblemCode::Refused, "only a device of an owner tells a relay who the members are");
+        return Err(problem.hint(format!("Ask an owner: {}", owners.join(", "))).into());
+    }
     let adopted = relay_http::access::adopt(&relay, workspace.store.identity(), &directory).await;
     let adopted = adopted.map_err(|refusal| match refusal.cause {
         Cause::Unknown | Cause::NotAllowed => {
@@ -139,6 +146,11 @@ async fn connect_again(workspace: &Workspace) {
 
 fn answer(address: &str) -> RelayAnswer {
     RelayAnswer { address: address.to_owned(), unreached: None, devices: None }
+}
+
+fn owners(directory: &Directory) -> impl Iterator<Item = String> {
+    let owners = directory.members.iter().filter(|member| member.role == Role::Owner && member.removed_at.is_none());
+    owners.map(|member| Names::plain(&member.name))
 }
 
 fn live(directory: &Directory) -> usize {

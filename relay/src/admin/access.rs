@@ -123,6 +123,22 @@ impl Admin {
     }
 }
 
+impl Relay {
+    /// Makes a workspace that this relay has lost wait for the owner's device with this public key, which hands over who
+    /// belongs to it.
+    ///
+    /// # Errors
+    /// [`RelayError::Refused`] where the relay has the workspace, or for an impossible name; [`RelayError::Store`].
+    pub fn await_adoption(
+        &self,
+        workspace: WorkspaceId,
+        key: [u8; PUBLIC_KEY_BYTES],
+        name: &str,
+    ) -> Result<(), RelayError> {
+        Ok(self.inner.access.await_adoption(workspace, key, name, ambient::now())?)
+    }
+}
+
 pub(super) fn router() -> Router<Relay> {
     Router::new().route(&format!("{WORKSPACES}/{{id}}/access"), post(access))
 }
@@ -155,7 +171,7 @@ fn grant(relay: &Relay, workspace: WorkspaceId, wish: Wish) -> Result<serde_json
                 let detail = "the public key has not 64 hexadecimal digits; `regard relay show` on the device tells it";
                 RelayError::Refused(Refusal::new(Cause::Malformed, detail))
             })?;
-            inner.access.await_adoption(workspace, key, &name, now)?;
+            relay.await_adoption(workspace, key, &name)?;
             Ok(serde_json::Value::Null)
         }
     }

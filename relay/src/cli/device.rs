@@ -57,7 +57,9 @@ fn list(directory: &Directory, json: bool) -> Result<(), Failure> {
     if json {
         return print(&serde_json::to_string_pretty(&directory.devices)?);
     }
-    for device in &directory.devices {
+    let mut devices: Vec<_> = directory.devices.iter().collect();
+    devices.sort_by_key(|device| (device.revoked_at.is_some(), called(directory, device).to_lowercase()));
+    for device in devices {
         let standing = match device.revoked_at {
             Some(at) => format!("shut out {at}"),
             None => format!("joined {}", device.joined_at),

@@ -89,7 +89,9 @@ fn list(directory: &Directory, json: bool) -> Result<(), Failure> {
     if json {
         return print(&serde_json::to_string_pretty(&directory.members)?);
     }
-    for member in &directory.members {
+    let mut members: Vec<_> = directory.members.iter().collect();
+    members.sort_by_key(|member| (member.removed_at.is_some(), member.name.to_lowercase()));
+    for member in members {
         print(&line(directory, member))?;
     }
     if directory.members.is_empty() {

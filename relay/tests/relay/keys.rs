@@ -120,7 +120,7 @@ async fn a_lost_workspace_is_adopted_from_an_owners_directory() {
     };
     let foreign = request(2, &copy).await;
     let (_, refusal) = post::<TokenResponse>(to, "adoption", &foreign).await.expect_err("not the awaited key");
-    assert!(refusal.detail.contains("the signature is not by the key"), "{refusal}");
+    assert!(refusal.detail.contains("waits for a device with another key"), "{refusal}");
     let mut demoted = copy.clone();
     demoted.members[0].role = Role::Member;
     let (_, refusal) = post::<TokenResponse>(to, "adoption", &request(1, &demoted).await).await.expect_err("no owner");

@@ -190,7 +190,7 @@ async fn a_changed_role_counts_for_connections_that_stand() {
     done(to, &tokens[0], Action::Role(2, Role::Reader)).await;
     let word = device.end().await.expect("a word");
     assert_eq!((word.cause, word.cause.may_pass_later()), (Cause::Unavailable, true));
-    assert!(word.detail.contains("member 1 has made you reader of the workspace"), "{word}");
+    assert!(word.detail.contains("member 1 has made you a reader of the workspace"), "{word}");
     let mut device = Device::connect(to, &tokens[1]).await;
     let outcome = device.push(&[unit(2, vec![contact.edit()])]).await.remove(0);
     assert!(matches!(&outcome, UnitOutcome::Refused(refusal) if refusal.cause == Cause::NotAllowed), "{outcome:?}");

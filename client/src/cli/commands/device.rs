@@ -55,5 +55,5 @@ fn list(devices: &[KnownDeviceView]) -> String {
         let own = if device.is_own { ", this device" } else { "" };
         let _ = writeln!(text, "{}  {}  ({standing}{own})", &device.id.to_string()[..8], device.name);
     }
-    text
+    if text.is_empty() { "No device is known here yet.".into() } else { text }
 }

@@ -63,7 +63,9 @@ impl Member {
                 let request = RoleRequest { whom: member, role: role.into() };
                 let member: MemberView = client.call(Method::POST, "/v1/members/role", Some(&request)).await?;
                 client.close().await;
-                context.output.answer(&member, |member| format!("{} is now {}.", member.name, called(member.role)))?;
+                context
+                    .output
+                    .answer(&member, |member| format!("{} is now {}.", member.name, with_article(member.role)))?;
             }
         }
         Ok(())
@@ -82,7 +84,15 @@ fn list(people: &PeopleView) -> String {
         let id = &member.id.to_string()[..8];
         let _ = writeln!(text, "{id}  {}  {}  ({standing}{own})", member.name, called(member.role));
     }
-    text
+    if text.is_empty() { "Nobody is known here yet.".into() } else { text }
+}
+
+fn with_article(role: Role) -> &'static str {
+    match role {
+        Role::Owner => "an owner",
+        Role::Member => "a member",
+        Role::Reader => "a reader",
+    }
 }
 
 fn called(role: Role) -> &'static str {

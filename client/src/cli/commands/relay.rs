@@ -46,7 +46,7 @@ impl Relay {
                 client.close().await;
                 context.output.answer(&answer, |answer| format!("The relay is now {}", answer.address))?;
                 if let Some(reason) = &answer.unreached {
-                    context.output.warning(format!("This device was not let in there just now: {}", plain(reason)));
+                    context.output.warning(format!("This device did not get in there just now: {}", plain(reason)));
                 }
                 if !runs {
                     context.output.hint("`regard up` keeps you current, `regard sync` sends and fetches once.");

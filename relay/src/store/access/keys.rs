@@ -82,7 +82,10 @@ impl AccessStore {
                     "the workspace waits for no owner: the relay's host can make it, by `regard-relay workspace adopt`",
                 )
             })?;
-            let directory = request.verified(workspace, awaited)?;
+            let directory = request.verified(workspace, awaited).map_err(|refusal| match refusal.cause {
+                Cause::NotAllowed => not_allowed("the workspace waits for a device with another key"),
+                _ => refusal,
+            })?;
             check_owner(&directory, request.device, awaited)?;
             let name = if directory.workspace.is_empty() { row.name } else { directory.workspace.clone() };
             let directory_version = directory.version.saturating_add(1);

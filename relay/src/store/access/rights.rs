@@ -190,7 +190,11 @@ impl People {
                 shut_out_word(Some(by), now)
             }
             Rights::Role(_, role) => {
-                let role = format!("{role:?}").to_lowercase();
+                let role = match role {
+                    Role::Owner => "an owner",
+                    Role::Member => "a member",
+                    Role::Reader => "a reader",
+                };
                 let detail = format!("{by} has made you {role} of the workspace; the connection begins anew");
                 Refusal::new(Cause::Unavailable, detail)
             }
