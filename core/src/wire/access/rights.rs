@@ -80,8 +80,10 @@ fn the_one<'a, T>(
     if meant.len() < 2 {
         return Ok(meant.first().map(|one| **one));
     }
-    let several: Vec<_> =
-        meant.iter().map(|one| format!("{} {}", &id(one)[..8], names(one).pop().unwrap_or_default())).collect();
+    let mut several: Vec<_> =
+        meant.iter().map(|one| (names(one).pop().unwrap_or_default(), id(one)[..8].to_owned())).collect();
+    several.sort();
+    let several: Vec<_> = several.into_iter().map(|(name, id)| format!("{id} {name}")).collect();
     let detail = format!("“{wanted}” can be {}: give the beginning of the {what}'s id", several.join(" or "));
     Err(Refusal::new(Cause::Malformed, detail))
 }
