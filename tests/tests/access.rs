@@ -303,6 +303,38 @@ fn a_relay_that_lost_its_members_is_told_by_an_owner_and_everybody_is_back() {
     anas.is_the_log_once();
 }
 
+/// The owner's device has not been online since Ben joined.
+#[test]
+fn a_device_that_the_owners_copy_lacks_comes_back_by_an_invitation() {
+    let folder = folder();
+    let mut relay = RelayProcess::start(&folder.path().join("relay"));
+    let ana = Person::joins("Ana", folder.path(), &relay.found("Lisbon Trading"));
+    let ben = Person::joins("Ben", folder.path(), &link_of(&ana.asks(&["invite"])));
+    let task = id_of(&ben.asks(&["add", "task", "summary=Offer"]));
+    let _: Value = ben.asks(&["sync"]);
+    let _: Value = ben.asks(&["edit", &task, "summary=Offer for Porto"]);
+    relay.kill();
+    std::fs::remove_file(relay.folder().join("access.redb")).expect("there was one");
+    relay.start_again();
+    let show = ana.asks(&["relay", "show"]);
+    let (workspace, key) = (show["workspace"].as_str().expect("an id"), show["public_key"].as_str().expect("a key"));
+    assert_eq!(relay.does(&["workspace", "adopt", workspace, "--key", key]).code, Some(0));
+    let mut transcript = Transcript::of(&ben, folder.path());
+    transcript.remarks("the relay waits");
+    transcript.types(&["sync"]);
+    let _: Value = ana.asks(&["relay", "adopt"]);
+    transcript.remarks("Ana's copy of the directory lacks Ben");
+    transcript.types(&["sync"]);
+    let link = link_of(&ana.asks(&["invite"]));
+    transcript.types(&["relay", "move", &link]);
+    transcript.types(&["sync"]);
+    let secrets = link.split_once('#').expect("a link").1;
+    insta::assert_snapshot!("lacking", transcript.masked().replace(secrets, "[id].[id]"));
+    let _: Value = ana.asks(&["sync"]);
+    assert_eq!(ana.asks(&["show", &task])["fields"]["summary"], "Offer for Porto");
+    stores::held(ana.folder()).equals(&stores::held(ben.folder()));
+}
+
 #[test]
 fn the_relay_of_up_is_told_by_its_device_when_its_files_are_gone() {
     let folder = folder();
@@ -320,10 +352,11 @@ fn the_relay_of_up_is_told_by_its_device_when_its_files_are_gone() {
     ana.up();
     let _: Value =
         ana.sees("the edit arrives", &["show", &task], |shown| shown["fields"]["summary"] == "Offer for Porto");
-    for person in [&mut ana, &mut ben] {
-        person.settles();
-        person.stops();
-    }
+    ana.settles();
+    ben.settles();
+    // Ana's device runs the relay.
+    ben.stops();
+    ana.stops();
     stores::held(ana.folder()).equals(&stores::held(ben.folder()));
 }
 

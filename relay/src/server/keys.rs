@@ -79,14 +79,15 @@ fn take(served: &Served, workspace: WorkspaceId, nonce: &Nonce) -> Result<(), Re
     Err(Refusal::new(Cause::NotAllowed, "the challenge was not given out by this relay, or is used or too old"))
 }
 
-/// What proved itself by the token before ends.
+/// What proved itself by the token before ends, as it does for a second connection: two copies of a store that take the token
+/// from each other then do so ever more slowly.
 fn answer(
     relay: &Arc<Inner>,
     workspace: WorkspaceId,
     device: DeviceId,
     token: &Secret,
 ) -> Result<TokenResponse, AccessError> {
-    let word = Refusal::new(Cause::NotAllowed, "this device has got a new token by its key");
+    let word = Refusal::new(Cause::Replaced, "this device has got a new token by its key");
     relay.logs.standings().hold(workspace, &[device]).end(&word);
     Ok(TokenResponse { token: token.reveal(), directory: relay.access.directory(workspace)? })
 }

@@ -24,13 +24,12 @@ impl Directory {
         let found = the_one(present(), wanted, "member", id, |member| vec![member.name.clone()])?;
         found.ok_or_else(|| {
             let removed = self.members.iter().any(|m| m.removed_at.is_some() && is_meant(&m.name, &id(m), wanted));
-            Refusal::new(
-                Cause::Unknown,
-                match removed {
-                    true => format!("“{wanted}” has been removed from the workspace already"),
-                    false => format!("the workspace has no member “{wanted}”"),
-                },
-            )
+            let detail = if removed {
+                format!("“{wanted}” has been removed from the workspace already")
+            } else {
+                format!("the workspace has no member “{wanted}”")
+            };
+            Refusal::new(Cause::Unknown, detail)
         })
     }
 
@@ -51,13 +50,12 @@ impl Directory {
             let revoked = self.devices.iter().any(|device| {
                 device.revoked_at.is_some() && names(device).iter().any(|name| is_meant(name, &id(device), wanted))
             });
-            Refusal::new(
-                Cause::Unknown,
-                match revoked {
-                    true => format!("“{wanted}” has been shut out already"),
-                    false => format!("the workspace has no device “{wanted}”"),
-                },
-            )
+            let detail = if revoked {
+                format!("“{wanted}” has been shut out already")
+            } else {
+                format!("the workspace has no device “{wanted}”")
+            };
+            Refusal::new(Cause::Unknown, detail)
         })
     }
 }

@@ -165,5 +165,8 @@ fn waits_for_an_owner() -> Refusal {
 }
 
 fn unknown_device(device: DeviceId) -> Refusal {
-    not_allowed(format!("this relay knows neither the token nor the key of device {device}"))
+    not_allowed(format!(
+        "this relay knows neither the token nor the key of device {device}; with a new invitation link, \
+         `regard relay move LINK` brings it back"
+    ))
 }
