@@ -88,7 +88,7 @@ impl<W: Write> Writer<W> {
     }
 }
 
-/// Reads such a file piece by piece. What it hands out before [`Reader::next`] answers `None` may be of a damaged file.
+/// Reads such a file piece by piece. What it hands out before [`Reader::next_units`] answers `None` may be of a damaged file.
 pub struct Reader<R> {
     input: R,
     digest: Sha256,
@@ -115,7 +115,7 @@ impl<R: Read> Reader<R> {
     /// # Errors
     /// [`Cause::Damaged`] where the file is cut off or changed; [`Cause::Malformed`] or [`Cause::TooLarge`] where it holds
     /// what it should not.
-    pub fn next(&mut self) -> Result<Option<(Scope, Vec<Unit>)>, Refusal> {
+    pub fn next_units(&mut self) -> Result<Option<(Scope, Vec<Unit>)>, Refusal> {
         let Some(block) = self.block()? else {
             let expected = self.digest.clone().finalize();
             let mut found = [0; DIGEST_BYTES];
@@ -185,10 +185,12 @@ mod tests {
         writer.end().expect("memory")
     }
 
-    fn read(bytes: &[u8]) -> Result<(Header, Vec<(Scope, Vec<Unit>)>), Refusal> {
+    type Whole = (Header, Vec<(Scope, Vec<Unit>)>);
+
+    fn read(bytes: &[u8]) -> Result<Whole, Refusal> {
         let (mut reader, header) = Reader::begin(bytes)?;
         let mut blocks = Vec::new();
-        while let Some(block) = reader.next()? {
+        while let Some(block) = reader.next_units()? {
             blocks.push(block);
         }
         Ok((header, blocks))

@@ -152,7 +152,7 @@ fn the_relays_host_sees_to_members_and_devices() {
 
 /// How far the others are just then depends on who was quicker.
 fn without_devices(said: &str) -> String {
-    said.lines().filter(|line| !line.starts_with("  ")).map(|line| format!("{line}\n")).collect()
+    said.split_inclusive('\n').filter(|line| !line.starts_with("  ")).collect()
 }
 
 /// Mails that take a while to send: what is in them does not compress.
@@ -382,7 +382,7 @@ fn change_token(person: &Person, token: &str) -> String {
     let before = store.settings().expect("readable").relay.expect("a relay").token;
     let changed = store.change_settings(|settings| {
         if let Some(relay) = &mut settings.relay {
-            relay.token = token.to_owned();
+            token.clone_into(&mut relay.token);
         }
     });
     changed.expect("writable");

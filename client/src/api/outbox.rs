@@ -101,7 +101,7 @@ fn write_all(store: &Store, path: &Path, file: File) -> Result<Exported, Problem
 fn read(store: &Store, path: &Path) -> Result<(Imported, Vec<Scope>), Problem> {
     // Looked through first: of a file that is cut off or changed nothing is taken.
     let (mut reader, header) = open(path)?;
-    while reader.next().map_err(unusable)?.is_some() {}
+    while reader.next_units().map_err(unusable)?.is_some() {}
     let workspace = store.identity().workspace;
     if header.workspace != workspace {
         let message = format!("the saves are of workspace {}, and this is {workspace}", header.workspace);
@@ -111,7 +111,7 @@ fn read(store: &Store, path: &Path) -> Result<(Imported, Vec<Scope>), Problem> {
     let mut imported = Imported { from, taken: 0, existed: 0, refused: Vec::new() };
     let mut scopes = Vec::new();
     let (mut reader, _) = open(path)?;
-    while let Some((scope, units)) = reader.next().map_err(unusable)? {
+    while let Some((scope, units)) = reader.next_units().map_err(unusable)? {
         let Carried { taken, existed, refused, .. } = store.carry(scope, units, now())?;
         if !taken.is_empty() && !scopes.contains(&scope) {
             scopes.push(scope);

@@ -25,7 +25,7 @@ pub(crate) enum Relay {
     },
     /// Tell a relay that has lost its members who belongs to the workspace. For an owner.
     ///
-    /// Whoever hosts the relay types first: regard-relay workspace adopt WORKSPACE --key PUBLIC_KEY, with what
+    /// Whoever hosts the relay types first: `regard-relay workspace adopt WORKSPACE --key KEY`, with what
     /// `regard relay show` says here. All other devices are back by themselves then.
     Adopt,
 }
