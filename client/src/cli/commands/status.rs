@@ -53,6 +53,9 @@ fn people(status: &StatusView, runs: bool) -> String {
     let records: Vec<_> =
         records.map(|(kind, count)| format!("{count} {kind}{}", if *count == 1 { "" } else { "s" })).collect();
     let _ = writeln!(text, "Records: {}", if records.is_empty() { "none".into() } else { records.join(", ") });
+    if let (false, true, Some(at)) = (status.link.is_live(), status.devices.is_empty(), status.as_of) {
+        let _ = writeln!(text, "The relay was last heard of {}", ago(at));
+    }
     if !status.link.is_live() && !status.devices.is_empty() {
         let _ = writeln!(text, "As last heard{}:", status.as_of.map(|at| format!(" {}", ago(at))).unwrap_or_default());
     }
