@@ -16,6 +16,7 @@ pub mod import;
 mod names;
 pub mod relay_http;
 pub mod relay_stream;
+pub mod saves_file;
 pub mod store;
 pub mod system;
 mod tracking;

@@ -32,13 +32,17 @@ impl Names {
     pub(crate) fn device(&self, device: DeviceId) -> String {
         if let Some(known) = self.directory.device(device) {
             let member = self.directory.member(known.member).map_or("somebody", |member| member.name.as_str());
-            // Others choose their names: nothing of it may move a terminal's cursor.
-            return format!("{member} ({})", known.name).chars().filter(|c| !c.is_control()).collect();
+            return Self::plain(&format!("{member} ({})", known.name));
         }
         if device == self.own.device {
             return format!("{} ({})", self.own.member_name, self.own.device_name);
         }
         format!("unknown device {device}")
+    }
+
+    /// A name as it is shown. Others choose their names: nothing of it may move a terminal's cursor.
+    pub(crate) fn plain(name: &str) -> String {
+        name.chars().filter(|c| !c.is_control()).collect()
     }
 
     /// This device.

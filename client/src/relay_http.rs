@@ -1,4 +1,6 @@
-//! The few plain requests to a relay: joining, and inviting others.
+//! The few plain requests to a relay: joining, inviting others, and what [`access`] has.
+
+pub mod access;
 
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
@@ -57,7 +59,7 @@ pub async fn poll(
     wishes: &[Subscribe],
 ) -> Result<Vec<PollAnswer>, Refusal> {
     let path = format!("/v1/workspaces/{workspace}/poll");
-    let answer = send(relay.into(), &path, Some(&relay.token), wire::encode(&wishes.to_vec())).await?;
+    let answer = send(Method::POST, relay.into(), &path, Some(&relay.token), wire::encode(&wishes.to_vec())).await?;
     wire::decode(&answer, "relay's answer")
 }
 
@@ -67,14 +69,30 @@ async fn post<T: DeserializeOwned>(
     token: Option<&str>,
     body: &impl Serialize,
 ) -> Result<T, Refusal> {
+    request(Method::POST, relay, path, token, body).await
+}
+
+async fn request<T: DeserializeOwned>(
+    method: Method,
+    relay: Endpoint<'_>,
+    path: &str,
+    token: Option<&str>,
+    body: &impl Serialize,
+) -> Result<T, Refusal> {
     let body = serde_json::to_vec(body).map_err(|error| malformed(relay.address, &error))?;
-    let answer = send(relay, path, token, body).await?;
+    let answer = send(method, relay, path, token, body).await?;
     serde_json::from_slice(&answer).map_err(|error| malformed(relay.address, &error))
 }
 
 /// The body of the answer, where the relay grants the request.
-async fn send(relay: Endpoint<'_>, path: &str, token: Option<&str>, body: Vec<u8>) -> Result<Bytes, Refusal> {
-    let asking = tokio::time::timeout(PEER_PATIENCE, ask(relay, path, token, body)).await;
+async fn send(
+    method: Method,
+    relay: Endpoint<'_>,
+    path: &str,
+    token: Option<&str>,
+    body: Vec<u8>,
+) -> Result<Bytes, Refusal> {
+    let asking = tokio::time::timeout(PEER_PATIENCE, ask(method, relay, path, token, body)).await;
     let (is_success, answer) = asking.map_err(|_| unreached(relay.address, &"it does not answer"))??;
     if is_success {
         return Ok(answer);
@@ -82,7 +100,13 @@ async fn send(relay: Endpoint<'_>, path: &str, token: Option<&str>, body: Vec<u8
     Err(serde_json::from_slice(&answer).unwrap_or_else(|error| malformed(relay.address, &error)))
 }
 
-async fn ask(relay: Endpoint<'_>, path: &str, token: Option<&str>, body: Vec<u8>) -> Result<(bool, Bytes), Refusal> {
+async fn ask(
+    method: Method,
+    relay: Endpoint<'_>,
+    path: &str,
+    token: Option<&str>,
+    body: Vec<u8>,
+) -> Result<(bool, Bytes), Refusal> {
     let address = relay.address;
     let uri: Uri = format!("{address}{path}").parse().map_err(|error| malformed(address, &error))?;
     let stream = TokioIo::new(transport::connect(relay).await?);
@@ -92,7 +116,7 @@ async fn ask(relay: Endpoint<'_>, path: &str, token: Option<&str>, body: Vec<u8>
     // A proxy may have put the relay below a path of its own.
     let path = uri.path_and_query().map_or(path, |path| path.as_str());
     let authority = uri.authority().map(ToString::to_string).unwrap_or_default();
-    let mut request = Request::builder().method(Method::POST).uri(path).header(HOST, authority);
+    let mut request = Request::builder().method(method).uri(path).header(HOST, authority);
     request = request.header(CONTENT_TYPE, "application/json");
     if let Some(token) = token {
         request = request.header(AUTHORIZATION, format!("Bearer {token}"));

@@ -114,6 +114,11 @@ pub const HANDSHAKES_MAX: usize = 1_024;
 pub const HTTP_BODY_BYTES_MAX: usize = 1 << 20;
 /// How long an invitation can be used.
 pub const INVITATION_LIFETIME: Duration = Duration::from_hours(7 * 24);
+/// How long a device may take to sign a challenge.
+pub const CHALLENGE_LIFETIME: Duration = Duration::from_mins(1);
+/// Challenges that a relay remembers, 80 bytes each; the oldest goes for a new one. Whoever wants to push an honest device's
+/// challenge out must ask for so many within its round trip.
+pub const CHALLENGES_MAX: usize = 4_096;
 /// How long a peer may take for its first frame, and for reading what was sent to it.
 pub const PEER_PATIENCE: Duration = Duration::from_secs(30);
 /// A relay probes each connection this often; a device that hears nothing for three times this leaves and tries again.

@@ -2,6 +2,10 @@
 //!
 //! The commands call the same functions either way; [`Admin`] hides which.
 
+mod access;
+
+pub use access::MadeInvitation;
+
 use std::path::{Path, PathBuf};
 
 use axum::extract::State;
@@ -72,7 +76,7 @@ impl Admin {
             Self::Stopped(relay) => create(relay, name),
             Self::Running(socket) => {
                 let body = serde_json::to_vec(&CreateWorkspace { name: name.to_owned() });
-                ask(socket, "POST", body.map_err(|error| RelayError::Serving(error.into()))?).await
+                ask(socket, "POST", WORKSPACES, body.map_err(|error| RelayError::Serving(error.into()))?).await
             }
         }
     }
@@ -84,7 +88,7 @@ impl Admin {
     pub async fn workspaces(&self) -> Result<Vec<WorkspaceInfo>, RelayError> {
         match self {
             Self::Stopped(relay) => relay.workspaces(),
-            Self::Running(socket) => ask(socket, "GET", Vec::new()).await,
+            Self::Running(socket) => ask(socket, "GET", WORKSPACES, Vec::new()).await,
         }
     }
 }
@@ -97,7 +101,8 @@ impl Relay {
     pub async fn serve_admin(self, shutdown: impl Future<Output = ()> + Send + 'static) -> Result<(), RelayError> {
         let socket = self.inner.data.join(SOCKET);
         let listener = unix::bind_private_socket(&socket).map_err(RelayError::Serving)?;
-        let router = Router::new().route(WORKSPACES, get(list_workspaces).post(create_workspace)).with_state(self);
+        let workspaces = Router::new().route(WORKSPACES, get(list_workspaces).post(create_workspace));
+        let router = workspaces.merge(access::router()).with_state(self);
         let served = axum::serve(listener, router).with_graceful_shutdown(shutdown).await;
         // Left behind it does no harm: the next relay replaces it.
         let _ = std::fs::remove_file(&socket);
@@ -132,7 +137,7 @@ impl From<RelayError> for Denied {
     }
 }
 
-async fn ask<T: DeserializeOwned>(socket: &Path, method: &str, body: Vec<u8>) -> Result<T, RelayError> {
+async fn ask<T: DeserializeOwned>(socket: &Path, method: &str, path: &str, body: Vec<u8>) -> Result<T, RelayError> {
     let serving = |error: Box<dyn std::error::Error + Send + Sync>| RelayError::Serving(std::io::Error::other(error));
     let stream = unix::connect(socket).await.map_err(RelayError::Serving)?;
     let (mut sender, connection) =
@@ -140,7 +145,7 @@ async fn ask<T: DeserializeOwned>(socket: &Path, method: &str, body: Vec<u8>) ->
     tokio::spawn(connection);
     let request = Request::builder()
         .method(method)
-        .uri(WORKSPACES)
+        .uri(path)
         .header("host", "relay")
         .header("content-type", "application/json")
         .body(Full::new(Bytes::from(body)))

@@ -1,5 +1,6 @@
 use axum::Json;
 use axum::extract::State;
+use regard_core::id::to_hex;
 use regard_core::wire::access::Invitation;
 use regard_core::wire::{Role, access};
 
@@ -8,6 +9,7 @@ use super::problem::Failure;
 use super::types::{DeviceView, InviteAnswer, InviteRequest, LinkAnswer, Problem, ProblemCode, StatusView};
 use crate::names::Names;
 use crate::relay_http;
+use crate::store::StoreError;
 
 pub(super) async fn status(State(workspace): State<Workspace>) -> Result<Json<StatusView>, Failure> {
     let engine = workspace.engine.status();
@@ -19,13 +21,19 @@ pub(super) async fn status(State(workspace): State<Workspace>) -> Result<Json<St
         let devices = others.map(|device| {
             let peer = peers.iter().find(|peer| peer.device == device);
             let (online, since) = (peer.is_some_and(|peer| peer.online), peer.map(|peer| peer.since));
-            DeviceView { device, name: names.device(device), online, since }
+            let (behind, told_at) = store.behind(device)?.unzip();
+            Ok(DeviceView { device, name: names.device(device), online, since, behind, told_at: told_at.flatten() })
         });
+        let mut devices: Vec<_> = devices.collect::<Result<_, StoreError>>()?;
+        devices.sort_by_key(|device| device.name.to_lowercase());
         let directory = store.directory()?;
+        let public_key = to_hex(&identity.public_key());
         let workspace_name =
             if directory.workspace.is_empty() { identity.workspace_name.clone() } else { directory.workspace };
         Ok(StatusView {
             workspace: identity.workspace,
+            public_key,
+            shut_out: store.shut_out()?,
             workspace_name,
             member: identity.member_name.clone(),
             device: identity.device,
@@ -36,9 +44,10 @@ pub(super) async fn status(State(workspace): State<Workspace>) -> Result<Json<St
             settled: engine.settled,
             as_of: engine.heard_at,
             outbox: store.outbox_count()?,
+            waiting_since: store.waiting_since()?,
             refused: store.refused()?,
             records: store.counts()?.into_iter().collect(),
-            devices: devices.collect(),
+            devices,
             set_aside: store.quarantined()?,
         })
     });

@@ -6,8 +6,11 @@
 mod client;
 mod control;
 mod import;
+mod members;
+mod outbox;
 mod problem;
 mod records;
+mod relay;
 mod show;
 pub mod types;
 mod visibility;
@@ -59,6 +62,17 @@ pub fn router(workspace: Workspace) -> Router {
         .route("/v1/online", post(control::online))
         .route("/v1/offline", post(control::offline))
         .route("/v1/invitations", post(control::invite))
+        .route("/v1/invitations/complete", post(members::complete))
+        .route("/v1/members", get(members::list))
+        .route("/v1/members/remove", post(members::remove))
+        .route("/v1/members/role", post(members::role))
+        .route("/v1/devices/revoke", post(members::revoke))
+        .route("/v1/relay", get(relay::show))
+        .route("/v1/relay/move", post(relay::relocate))
+        .route("/v1/relay/adopt", post(relay::adopt))
+        .route("/v1/outbox", get(outbox::list))
+        .route("/v1/outbox/export", post(outbox::export))
+        .route("/v1/outbox/import", post(outbox::import))
         .route("/v1/watch", get(watch::watch))
         .route("/v1/visibility", get(visibility::visibility))
         .with_state(workspace)

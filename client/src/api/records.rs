@@ -103,7 +103,7 @@ pub(super) async fn may_write(workspace: &Workspace) -> Result<(), Failure> {
         ProblemCode::Refused,
         "you are a reader of this workspace: you can see everything and change nothing",
     );
-    Err(problem.hint("An owner can invite you as a member.").into())
+    Err(problem.hint("An owner can make you a member: regard member role NAME member").into())
 }
 
 async fn save(workspace: &Workspace, work: Work) -> Result<Json<SaveAnswer>, Failure> {

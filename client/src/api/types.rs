@@ -1,5 +1,7 @@
 //! What the local API takes and answers, as JSON.
 
+pub mod access;
+
 use std::collections::BTreeMap;
 
 use regard_core::error::Refusal;
@@ -12,7 +14,7 @@ use regard_core::visibility::{Place, Reached};
 use regard_core::wire::Role;
 use serde::{Deserialize, Serialize};
 
-use crate::store::{OutboxCount, Quarantined, RefusedSave, SaveOutcome};
+use crate::store::{OutboxCount, Quarantined, RefusedSave, SaveOutcome, ShutOut};
 
 /// A record in a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -229,8 +231,14 @@ pub struct StatusView {
     pub settled: bool,
     /// When something was last heard from the relay.
     pub as_of: Option<Timestamp>,
+    /// The device's public key, 64 hexadecimal digits: by it the device proves itself to a relay that lost its token.
+    pub public_key: String,
+    /// What the relay said when it shut this device out, where it did.
+    pub shut_out: Option<ShutOut>,
     /// What waits for the relay.
     pub outbox: OutboxCount,
+    /// When the oldest save that waits was made.
+    pub waiting_since: Option<Timestamp>,
     /// Saves that the relay refused.
     pub refused: Vec<RefusedSave>,
     /// Records of each kind, without deleted ones.
@@ -252,6 +260,10 @@ pub struct DeviceView {
     pub online: bool,
     /// Since when it is, or is not.
     pub since: Option<Timestamp>,
+    /// How many changes it lacks of what is known here to be in the logs, as it last told; `None` where nothing is known.
+    pub behind: Option<u64>,
+    /// When it last told how far it is, by the relay's clock.
+    pub told_at: Option<Timestamp>,
 }
 
 /// `POST /v1/invitations`.
@@ -299,6 +311,10 @@ pub struct Problem {
     pub matches: Vec<RecordLine>,
 }
 
+/// What a person can do whose device has no access any more.
+pub const SHUT_OUT_HINT: &str = "`regard outbox export FILE` saves what you could not send; on another device of the \
+    workspace, `regard outbox import FILE` takes it in.";
+
 /// The kinds of problems. Each has an exit code of the command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -342,6 +358,7 @@ impl From<Refusal> for Problem {
                 "Your changes are kept here. Ask whoever runs the relay, by another way than this one, about its certificate: `regard-relay settings` there shows the fingerprint of one that the relay made itself.",
             ),
             Cause::NotAllowed | Cause::Version => Self::new(ProblemCode::Refused, refusal.detail),
+            Cause::Revoked => Self::new(ProblemCode::Refused, refusal.detail).hint(SHUT_OUT_HINT),
             Cause::Unknown => {
                 Self::new(ProblemCode::Offline, refusal.detail).hint("`regard status` shows which relay is set.")
             }

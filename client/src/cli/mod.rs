@@ -41,6 +41,12 @@ enum Command {
     Join(c::join::Join),
     Up(c::up::Up),
     Invite(c::invite::Invite),
+    #[command(subcommand)]
+    Member(c::member::Member),
+    #[command(subcommand)]
+    Device(c::device::Device),
+    #[command(subcommand)]
+    Relay(c::relay::Relay),
     Add(c::add::Add),
     Edit(c::edit::Edit),
     Show(c::show::Show),
@@ -50,6 +56,8 @@ enum Command {
     Import(c::import::Import),
     Sync(c::link::Sync),
     Status(c::status::Status),
+    #[command(subcommand)]
+    Outbox(c::outbox::Outbox),
     Offline(c::link::Offline),
     Online(c::link::Online),
     Watch(c::watch::Watch),
@@ -84,6 +92,9 @@ async fn run(cli: Cli, output: &Output) -> Result<(), Failure> {
         Command::Join(command) => command.run(&context).await,
         Command::Up(command) => command.run(&context).await,
         Command::Invite(command) => command.run(&context).await,
+        Command::Member(command) => command.run(&context).await,
+        Command::Device(command) => command.run(&context).await,
+        Command::Relay(command) => command.run(&context).await,
         Command::Add(command) => command.run(&context).await,
         Command::Edit(command) => command.run(&context).await,
         Command::Show(command) => command.run(&context).await,
@@ -93,6 +104,7 @@ async fn run(cli: Cli, output: &Output) -> Result<(), Failure> {
         Command::Import(command) => command.run(&context).await,
         Command::Sync(command) => command.run(&context).await,
         Command::Status(command) => command.run(&context).await,
+        Command::Outbox(command) => command.run(&context).await,
         Command::Offline(command) => command.run(&context).await,
         Command::Online(command) => command.run(&context).await,
         Command::Watch(command) => command.run(&context).await,

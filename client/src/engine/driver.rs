@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use regard_core::error::{Cause, Refusal};
-use regard_core::sync::{Effect, Event, Schedule, ScopeStart, Session, Start};
+use regard_core::sync::{Effect, Event, Link, Schedule, ScopeStart, Session, Start};
 use regard_core::time::Timestamp;
 use regard_core::wire::{ClientFrame, Scope};
 use tokio::sync::{broadcast, mpsc, watch};
@@ -12,8 +12,8 @@ use tokio::task::JoinHandle;
 use super::asking::{self, Asking};
 use super::socket::{Incoming, Socket};
 use super::storing::in_store;
-use super::{EngineSchedule, EngineStatus, Notice};
-use crate::store::{Store, StoreError};
+use super::{EngineSchedule, EngineStatus, Notice, renew};
+use crate::store::{ShutOut, Store, StoreError};
 use crate::system::{SteadyClock, SystemEntropy, now};
 
 /// Performs what the session says.
@@ -61,7 +61,8 @@ impl Driver {
         };
         let clock = SteadyClock::start();
         let session = Session::new(start, clock.now());
-        let first = EngineStatus { link: session.link().clone(), settled: false, heard_at: None };
+        let heard_at = store.contact()?;
+        let first = EngineStatus { link: session.link().clone(), settled: false, heard_at };
         let (status, receiver) = watch::channel(first);
         let driver = Self {
             store,
@@ -71,7 +72,7 @@ impl Driver {
             asking: Asking::default(),
             clock,
             wake: None,
-            heard_at: None,
+            heard_at,
             status,
             notices,
         };
@@ -148,8 +149,9 @@ impl Driver {
             Effect::Renew => self.ask(asking::renew),
             Effect::Announce(link) => {
                 tracing::info!(?link, "the connection changed");
+                let failed = self.keep_standing(&link).await;
                 self.announce(Notice::Link { link });
-                None
+                failed
             }
             Effect::ReadOutbox { .. }
             | Effect::Settle { .. }
@@ -173,14 +175,7 @@ impl Driver {
             return Some(Event::Closed { reason: Refusal::new(Cause::Unknown, detail) });
         };
         let store = Arc::clone(&self.store);
-        self.connection = Connection::Opening(tokio::spawn(async move {
-            let workspace = store.identity().workspace;
-            let instance = tokio::task::spawn_blocking(move || store.next_instance()).await;
-            let instance =
-                instance.map_err(|error| error.to_string()).and_then(|i| i.map_err(|error| error.to_string()));
-            let instance = instance.map_err(|detail| Refusal::new(Cause::Unavailable, detail))?;
-            Ok((Socket::open(access, workspace).await?, instance))
-        }));
+        self.connection = Connection::Opening(tokio::spawn(renew::open(store, access)));
         None
     }
 
@@ -194,6 +189,32 @@ impl Driver {
             Connection::None => {}
             Connection::Opening(task) => task.abort(),
             Connection::Open(socket) => socket.close().await,
+        }
+        self.keep_contact().await;
+    }
+
+    /// Whether the device is shut out is said also after a restart, and offline.
+    async fn keep_standing(&self, link: &Link) -> Option<Event> {
+        let shut_out = match link {
+            Link::Ended { reason, .. } => Some(ShutOut { heard_at: now(), reason: reason.clone() }),
+            Link::Live { .. } => None,
+            _ => return None,
+        };
+        let store = Arc::clone(&self.store);
+        match tokio::task::spawn_blocking(move || store.keep_shut_out(shut_out.as_ref())).await {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(store_failed(&error)),
+            Err(error) => Some(Event::Closed { reason: Refusal::new(Cause::Unavailable, error.to_string()) }),
+        }
+    }
+
+    async fn keep_contact(&self) {
+        let (store, Some(heard_at)) = (Arc::clone(&self.store), self.heard_at) else { return };
+        match tokio::task::spawn_blocking(move || store.keep_contact(heard_at)).await {
+            Ok(Ok(())) => {}
+            // It is for people only, and the next contact is kept again.
+            Ok(Err(error)) => tracing::warn!(%error, "when the relay was last heard of could not be kept"),
+            Err(error) => tracing::warn!(%error, "when the relay was last heard of could not be kept"),
         }
     }
 

@@ -5,6 +5,7 @@
 mod asking;
 mod driver;
 mod notice;
+mod renew;
 mod socket;
 mod storing;
 

@@ -1,8 +1,9 @@
 use minicbor::{Decode, Encode};
 use regard_core::id::{DeviceId, Entropy, MemberId, WorkspaceId, to_hex};
 use regard_core::record::identity::Namespace;
-use regard_core::wire::Fingerprint;
+use regard_core::wire::access::keys::{self, AdoptionRequest, Nonce, Proof, TokenRequest};
 use regard_core::wire::access::{CopyRequest, JoinRequest, Secret};
+use regard_core::wire::{Directory, Fingerprint};
 
 /// What a copied store adds to the name of its device.
 const COPY_SUFFIX: &str = " (copy)";
@@ -113,7 +114,21 @@ impl Identity {
     /// The public half of the device's key pair.
     #[must_use]
     pub fn public_key(&self) -> [u8; 32] {
-        ed25519_dalek::SigningKey::from_bytes(&self.signing_key).verifying_key().to_bytes()
+        keys::public_key(&self.signing_key)
+    }
+
+    /// Proves this device to a relay that does not know its token.
+    #[must_use]
+    pub fn token_request(&self, nonce: Nonce) -> TokenRequest {
+        let (workspace, device) = (self.workspace, self.device);
+        let proof = Proof { workspace, device, nonce: &nonce, directory: None };
+        TokenRequest { device, nonce, signature: proof.sign(&self.signing_key) }
+    }
+
+    /// Hands this device's copy of the directory over to a relay that has lost it.
+    #[must_use]
+    pub fn adoption_request(&self, nonce: Nonce, directory: &Directory) -> AdoptionRequest {
+        AdoptionRequest::new(self.workspace, self.device, nonce, directory, &self.signing_key)
     }
 
     /// What this device sends to a relay to join with an invitation, or to found the workspace there.

@@ -4,12 +4,16 @@
 //! are opened on demand; a few stay loaded. One process owns a store.
 
 mod apply;
+mod carry;
+mod contact;
 mod copy;
 mod documents;
 mod error;
+mod export;
 mod find;
 mod identity;
 mod outbox;
+mod reached;
 mod reconcile;
 mod redo;
 mod refill;
@@ -21,7 +25,10 @@ mod transaction;
 mod visibility;
 
 pub use apply::Arrived;
+pub use carry::Carried;
+pub use contact::ShutOut;
 pub use error::StoreError;
+pub use export::UnsentSave;
 pub use find::{Filter, Found, Listed};
 pub use identity::{Identity, RelayAccess};
 pub use outbox::{OutboxCount, RefusedSave};

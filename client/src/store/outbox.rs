@@ -181,11 +181,11 @@ impl Store {
 
 /// Finds the bytes of changes, keeping the last document that had to be opened for one: a long history is asked for change
 /// by change.
-struct ChangeSource<'a, S, C> {
-    store: &'a Store,
-    snapshots: S,
-    changes: C,
-    folded: Option<(Row, Document)>,
+pub(super) struct ChangeSource<'a, S, C> {
+    pub(super) store: &'a Store,
+    pub(super) snapshots: S,
+    pub(super) changes: C,
+    pub(super) folded: Option<(Row, Document)>,
 }
 
 impl<S, C> ChangeSource<'_, S, C>
@@ -193,7 +193,7 @@ where
     S: ReadableTable<u64, &'static [u8]>,
     C: ReadableTable<(u64, u32), &'static [u8]>,
 {
-    fn bytes(&mut self, change: &ChangeRef, meta: &DocumentRow) -> Result<Vec<u8>, StoreError> {
+    pub(super) fn bytes(&mut self, change: &ChangeRef, meta: &DocumentRow) -> Result<Vec<u8>, StoreError> {
         if change.number == GENESIS {
             return Ok(genesis::bytes(meta.kind).to_vec());
         }

@@ -98,7 +98,7 @@ impl Store {
         self.write(|writer| SETTINGS.put(&mut writer.settings, DIRECTORY_KEY, directory))
     }
 
-    fn read_setting<T: for<'b> Decode<'b, ()>>(&self, key: &'static str) -> Result<Option<T>, StoreError> {
+    pub(super) fn read_setting<T: for<'b> Decode<'b, ()>>(&self, key: &'static str) -> Result<Option<T>, StoreError> {
         self.read(|transaction| {
             let table = transaction.open_table(SETTINGS.definition).during("open a table")?;
             SETTINGS.get(&table, key)

@@ -5,6 +5,9 @@
 //! devices must recognize it by that; a browser never sends that part to a server. An invitation without an identity secret
 //! is a founding one: the device that uses it makes the secret.
 
+pub mod keys;
+pub mod rights;
+
 use std::fmt;
 use std::str::FromStr;
 

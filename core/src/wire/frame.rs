@@ -319,7 +319,7 @@ pub struct Directory {
     /// The workspace's name.
     #[n(1)]
     pub workspace: String,
-    /// The people.
+    /// The people, removed ones too: their saves keep their names.
     #[n(2)]
     pub members: Vec<KnownMember>,
     /// Their devices, revoked ones too.
@@ -354,6 +354,10 @@ pub struct KnownMember {
     /// What the member may do.
     #[n(2)]
     pub role: Role,
+    /// Since when the person belongs to the workspace no more.
+    #[n(3)]
+    #[serde(default)]
+    pub removed_at: Option<Timestamp>,
 }
 
 /// A device in the directory.

@@ -1,11 +1,11 @@
 use std::error::Error;
 use std::process::ExitCode;
 
+use regard_core::error::{Cause, Refusal};
 use regard_relay::tls::TlsError;
 use regard_relay::{RelayError, StoreError};
 
 use crate::settings::BadSettings;
-
 /// What a person is told when a command fails.
 pub(super) struct Failure {
     /// What happened, without the full stop.
@@ -40,6 +40,9 @@ impl Failure {
 
 impl From<RelayError> for Failure {
     fn from(error: RelayError) -> Self {
+        if let RelayError::Refused(refusal) = error {
+            return refusal.into();
+        }
         let hint = match &error {
             RelayError::Store(StoreError::InUse { .. }) => Some("another relay runs on this folder; stop it first"),
             RelayError::Store(StoreError::Damaged { .. }) => {
@@ -76,6 +79,16 @@ impl From<TlsError> for Failure {
             TlsError::Write { .. } => "choose a folder that you can write with --data",
         };
         Self::of(&error, Some(hint))
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        let hint = match refusal.cause {
+            Cause::Unknown => Some("`regard-relay workspace list`, `member list` and `device list` show what there is"),
+            _ => None,
+        };
+        Self { sentence: refusal.detail, hint: hint.map(str::to_owned), is_usage: false }
     }
 }
 

@@ -1,6 +1,8 @@
 //! The command line: arguments, the commands, and what a person is told when one fails.
 
+mod device;
 mod failure;
+mod member;
 mod serve;
 mod serving;
 mod settings;
@@ -62,6 +64,10 @@ enum Command {
     Settings(settings::Settings),
     #[command(subcommand)]
     Workspace(workspace::Workspace),
+    #[command(subcommand)]
+    Member(member::Member),
+    #[command(subcommand)]
+    Device(device::Device),
 }
 
 /// Runs the command that the process was given.
@@ -88,6 +94,8 @@ async fn perform(arguments: Arguments) -> Result<(), Failure> {
         Command::Serve(command) => command.run(places).await,
         Command::Settings(command) => command.run(places),
         Command::Workspace(command) => command.run(places).await,
+        Command::Member(command) => command.run(places).await,
+        Command::Device(command) => command.run(places).await,
     }
 }
 

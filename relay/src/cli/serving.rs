@@ -16,7 +16,7 @@ const FILE: &str = "serving.json";
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Serving {
     /// Scheme, host and port.
-    pub(super) address: String,
+    address: String,
     /// The fingerprint of the certificate, where devices can recognize the relay by nothing else.
     certificate: Option<String>,
 }
@@ -44,7 +44,7 @@ impl Serving {
     }
 
     /// What the settings say of it, or where they say nothing of encryption, how it has served last.
-    pub(super) fn of(settings: &Settings) -> Result<Self, Failure> {
+    fn of(settings: &Settings) -> Result<Self, Failure> {
         if settings.tls_self_signed {
             let tls = Tls::self_signed(&settings.data, &names(settings))?;
             return Ok(Self::new(settings.listen, true, Some(tls.fingerprint())));
@@ -64,8 +64,16 @@ impl Serving {
         }
     }
 
-    /// The certificate that devices recognize the relay by.
-    pub(super) fn certificate(&self) -> Result<Option<Fingerprint>, Failure> {
+    /// The address that links name, and the certificate that devices recognize the relay by, where they do.
+    pub(super) fn for_links(settings: &Settings) -> Result<(String, Option<Fingerprint>), Failure> {
+        let serving = Self::of(settings)?;
+        let address = settings.address.clone().unwrap_or_else(|| serving.address.clone());
+        // Behind another scheme stands a proxy, which has a certificate of its own.
+        let certificate = serving.certificate()?.filter(|_| address.starts_with("https://"));
+        Ok((address, certificate))
+    }
+
+    fn certificate(&self) -> Result<Option<Fingerprint>, Failure> {
         Ok(self.certificate.as_deref().map(str::parse).transpose()?)
     }
 }

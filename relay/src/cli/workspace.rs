@@ -1,6 +1,7 @@
 use std::path::Path;
 
 use clap::Subcommand;
+use regard_core::id::WorkspaceId;
 use regard_core::wire::access::Invitation;
 use regard_relay::admin::Admin;
 
@@ -20,6 +21,25 @@ pub(super) enum Workspace {
         #[arg(long, value_name = "URL")]
         address: Option<String>,
     },
+    /// Take back a workspace whose members this relay has lost: an owner's device hands them over.
+    ///
+    /// All other devices are back by themselves then; nobody is invited anew. Not for a workspace that the relay knows.
+    Adopt {
+        /// The workspace's id: `regard relay show` tells it, and the device's public key.
+        workspace: WorkspaceId,
+        /// The public key of an owner's device, 64 hexadecimal digits.
+        #[arg(long, value_name = "PUBLIC_KEY")]
+        key: String,
+        /// What people call it, until the owner's device says so.
+        #[arg(long, default_value = "adopted")]
+        name: String,
+        /// Where devices reach the relay, where that has changed.
+        #[arg(long, value_name = "URL")]
+        address: Option<String>,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// List the workspaces.
     List {
         /// As JSON.
@@ -34,16 +54,17 @@ impl Workspace {
             Self::Create { name, address } => {
                 create(&places.settings_with_data(&Flags::of_address(address))?.settings, &name).await
             }
+            Self::Adopt { workspace, key, name, address, json } => {
+                let settings = places.settings_with_data(&Flags::of_address(address.clone()))?.settings;
+                adopt(&settings.data, workspace, (&key, &name), address.as_deref(), json).await
+            }
             Self::List { json } => list(&places.settings_with_data(&Flags::default())?.settings.data, json).await,
         }
     }
 }
 
 async fn create(settings: &Settings, name: &str) -> Result<(), Failure> {
-    let serving = Serving::of(settings)?;
-    let relay = settings.address.clone().unwrap_or_else(|| serving.address.clone());
-    // Behind another scheme stands a proxy, which has a certificate of its own.
-    let certificate = serving.certificate()?.filter(|_| relay.starts_with("https://"));
+    let (relay, certificate) = Serving::for_links(settings)?;
     let created = Admin::of(&settings.data).await?.create_workspace(name).await?;
     let secret = created.secret.parse()?;
     let invitation = Invitation { relay, workspace: created.id, secret, namespace: None, certificate };
@@ -51,6 +72,24 @@ async fn create(settings: &Settings, name: &str) -> Result<(), Failure> {
     eprintln!("Give this link to the workspace's first member, an owner, who types: regard join LINK");
     eprintln!("It can be used once, within 7 days.");
     Ok(())
+}
+
+async fn adopt(
+    data: &Path,
+    workspace: WorkspaceId,
+    (key, name): (&str, &str),
+    address: Option<&str>,
+    json: bool,
+) -> Result<(), Failure> {
+    Admin::of(data).await?.adopt(workspace, key, name).await?;
+    if json {
+        return print(&serde_json::json!({ "workspace": workspace, "address": address }).to_string());
+    }
+    eprintln!("The workspace waits for the owner's device with this key. There, type:");
+    if let Some(address) = address {
+        print(&format!("regard relay move {address}"))?;
+    }
+    print("regard relay adopt")
 }
 
 async fn list(data: &Path, json: bool) -> Result<(), Failure> {

@@ -24,7 +24,7 @@ impl From<Refusal> for Denied {
     fn from(refusal: Refusal) -> Self {
         let status = match refusal.cause {
             Cause::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Cause::NotAllowed => StatusCode::FORBIDDEN,
+            Cause::NotAllowed | Cause::Revoked => StatusCode::FORBIDDEN,
             Cause::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Cause::Unknown => StatusCode::NOT_FOUND,
             _ => StatusCode::BAD_REQUEST,

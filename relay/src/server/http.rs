@@ -90,7 +90,9 @@ pub(super) async fn authenticate(
     let token = token.ok_or_else(|| Denied::unauthorized("the request carries no token"))?;
     let token: Secret = token.trim().parse().map_err(|_| Denied::unauthorized("the request's token is malformed"))?;
     let relay = Arc::clone(&served.relay);
-    let found = blocking(move || relay.access.authenticate(workspace, &token)).await;
+    // Drawn before the rights are read: a change in between ends what stands for less.
+    let standing = relay.logs.standings().draw();
+    let found = blocking(move || relay.access.authenticate(workspace, &token, standing)).await;
     found.map_err(|error| {
         let refusal = error.as_refusal();
         match refusal.cause {

@@ -2,14 +2,17 @@
 
 mod accept;
 mod body;
+mod challenges;
 mod connection;
 pub(crate) mod denied;
 mod http;
+mod keys;
 mod listing;
 mod patient;
 mod peers;
 mod poll;
 mod reader;
+pub(crate) mod rights;
 mod rooms;
 mod sender;
 mod visibility;
@@ -19,7 +22,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use regard_core::limits::HTTP_BODY_BYTES_MAX;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, watch};
@@ -136,6 +139,11 @@ fn router(served: Served) -> Router {
     Router::new()
         .route("/healthz", get(async || "ok"))
         .route("/v1/workspaces/{id}/devices", post(http::join))
+        .route("/v1/workspaces/{id}/devices/{device}", delete(rights::shut_out))
+        .route("/v1/workspaces/{id}/members/{member}", delete(rights::remove).patch(rights::role))
+        .route("/v1/workspaces/{id}/challenges", post(keys::challenge))
+        .route("/v1/workspaces/{id}/tokens", post(keys::token))
+        .route("/v1/workspaces/{id}/adoption", post(keys::adopt))
         .route("/v1/workspaces/{id}/invitations", post(http::invite))
         .route("/v1/workspaces/{id}/directory", get(http::directory))
         .route("/v1/workspaces/{id}/copies", post(http::copy))

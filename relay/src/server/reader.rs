@@ -123,9 +123,9 @@ impl Reader {
             Outcomes::Known(refusals.collect())
         } else {
             let log = Arc::clone(self.log(scope));
-            let carrier = self.caller.device;
+            let Caller { device: carrier, standing, .. } = self.caller;
             let complete = self.room.complete_devices(scope, carrier);
-            let push = CheckedPush { log, carrier, units, complete };
+            let push = CheckedPush { log, carrier, standing, units, complete };
             match self.relay.logs.push(push).await {
                 Ok(outcomes) => Outcomes::Awaited(outcomes),
                 Err(error) => Outcomes::Known(vec![UnitOutcome::Refused(error.as_refusal()); count]),

@@ -8,6 +8,7 @@ use regard_core::time::Timestamp;
 use regard_core::wire::{Peer, PeerApplied, Scope};
 use tokio::sync::{Notify, oneshot, watch};
 
+use super::challenges::Challenges;
 use super::visibility::Roster;
 use crate::ambient;
 use crate::store::{AccessError, AccessStore, StoredPeer};
@@ -19,6 +20,7 @@ pub(crate) struct Rooms {
     /// Tells that the state of some device should be kept.
     pub(super) unsaved: Notify,
     next_connection: AtomicU64,
+    pub(super) challenges: Challenges,
 }
 
 /// Who is connected to a workspace, and where its devices are.
@@ -37,6 +39,8 @@ pub(crate) struct Room {
 struct RoomState {
     connections: HashMap<DeviceId, Live>,
     peers: HashMap<DeviceId, PeerState>,
+    /// Devices that were shut out since the relay started: they are no peers any more.
+    shut_out: HashSet<DeviceId>,
 }
 
 struct Live {
@@ -81,6 +85,20 @@ impl Rooms {
         }
     }
 
+    /// Notes that the directory changed, and which devices have no access any more.
+    pub(super) fn rights_changed(&self, workspace: WorkspaceId, shut_out: &[DeviceId]) {
+        let room = self.lock().get(&workspace).map(Arc::clone);
+        if let Some(room) = room {
+            let mut state = room.lock();
+            for device in shut_out {
+                state.peers.remove(device);
+                state.shut_out.insert(*device);
+            }
+            drop(state);
+            room.directory_changed.send_modify(|version| *version += 1);
+        }
+    }
+
     /// The peers whose state is not kept yet; they count as kept from now on.
     pub(super) fn take_unsaved(&self) -> Vec<(WorkspaceId, StoredPeer)> {
         let rooms: Vec<_> = self.lock().values().map(Arc::clone).collect();
@@ -103,7 +121,7 @@ impl Room {
             let peer = Peer { device: device.id, online: false, since, applied };
             (device.id, PeerState { peer, changed: 0, is_saved: true })
         });
-        let state = RoomState { connections: HashMap::new(), peers: peers.collect() };
+        let state = RoomState { peers: peers.collect(), ..RoomState::default() };
         Ok(Self {
             workspace,
             state: Mutex::new(state),
@@ -171,6 +189,9 @@ impl Room {
 
     fn change(&self, device: DeviceId, now: Timestamp, make: impl FnOnce(&mut Peer)) {
         let mut state = self.lock();
+        if state.shut_out.contains(&device) {
+            return;
+        }
         let number = *self.peers_changed.borrow() + 1;
         let peer = state.peers.entry(device).or_insert_with(|| PeerState {
             peer: Peer { device, online: false, since: now, applied: Vec::new() },

@@ -181,12 +181,15 @@ impl Sender {
         let mut probe = tokio::time::interval(self.served.relay.settings.keepalive);
         probe.reset();
         let stopped = stopped(self.served.stopping.clone());
-        tokio::pin!(stopped);
+        let (standings, caller) = (Arc::clone(self.served.relay.logs.standings()), self.caller);
+        let lost = async move { standings.lost(&caller).await };
+        tokio::pin!(stopped, lost);
         loop {
             let is_behind = self.following.iter_mut().flatten().any(Following::is_behind);
             let peers_at = peers_due.unwrap_or(peers_sent_at);
             tokio::select! {
                 biased;
+                refusal = &mut lost => return Err(End::Refused(refusal)),
                 refusal = &mut ended => return Err(refusal.map_or(End::Gone, End::Refused)),
                 () = &mut stopped => return Err(End::Stopping),
                 Some(frame) = self.pushes.next() => self.outlet.frame(&frame).await?,

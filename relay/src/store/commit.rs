@@ -22,6 +22,8 @@ use super::{Log, StoreError, file};
 pub(crate) struct CheckedPush {
     pub(crate) log: Arc<Log>,
     pub(crate) carrier: DeviceId,
+    /// The carrier's standing when it proved itself.
+    pub(crate) standing: u64,
     pub(crate) units: Vec<Result<CheckedUnit, Refusal>>,
     /// Other devices that are connected and have brought all that they made: what is new under their names is made up.
     pub(crate) complete: HashSet<DeviceId>,

@@ -12,6 +12,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use super::commit::CheckedPush;
 use super::recent::{LoggedFrame, Recent};
+use super::standing::Standings;
 use super::tables::{LOG_FORMAT, LogRow, LogTables, SegmentRow};
 use super::tables::{first_seq, segment_key, segments};
 use super::writer::{OpenLogs, Request, Writer};
@@ -63,6 +64,7 @@ pub(crate) struct LogStore {
     database: Arc<Database>,
     recent: Arc<Recent>,
     logs: OpenLogs,
+    standings: Arc<Standings>,
     /// `None` only while the store is dropped.
     requests: Option<mpsc::Sender<Request>>,
     /// Bounds the bytes that wait, in kilobytes.
@@ -75,12 +77,14 @@ impl LogStore {
     pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
         let database = Arc::new(file::open(path, LOG_FORMAT, |transaction| LogTables::open(transaction).map(drop))?);
         let (recent, logs): (Arc<Recent>, OpenLogs) = (Arc::default(), Arc::new(Mutex::new(HashMap::new())));
-        let writer = Writer::new(Arc::clone(&database), Arc::clone(&recent), Arc::clone(&logs))?;
+        let standings = Arc::new(Standings::default());
+        let (base, standing) = (Arc::clone(&database), Arc::clone(&standings));
+        let writer = Writer::new(base, Arc::clone(&recent), Arc::clone(&logs), standing)?;
         let room = Arc::new(Semaphore::new(WAITING_KILOBYTES_MAX as usize));
         let (requests, waiting) = mpsc::channel(COMMIT_QUEUE_MAX);
         let thread = std::thread::Builder::new().name("log writer".into()).spawn(move || writer.run(waiting));
         let thread = thread.map_err(|error| StoreError::failed("starting the writer")(redb::Error::Io(error)))?;
-        Ok(Self { database, recent, logs, requests: Some(requests), room, writer: Some(thread) })
+        Ok(Self { database, recent, logs, standings, requests: Some(requests), room, writer: Some(thread) })
     }
 
     /// The log of a scope; begun, with a new epoch, where there is none.
@@ -102,6 +106,19 @@ impl LogStore {
         let (reply, outcomes) = oneshot::channel();
         self.ask(Request::Push { push, bytes, room, reply }).await?;
         Ok(outcomes)
+    }
+
+    /// Which connections still stand for their device.
+    pub(crate) fn standings(&self) -> &Arc<Standings> {
+        &self.standings
+    }
+
+    /// Waits until every push that was judged by earlier standings is durable. Blocks.
+    pub(crate) fn fence(&self) -> Result<(), StoreError> {
+        let (reply, passed) = oneshot::channel();
+        let requests = self.requests.as_ref().ok_or(StoreError::Closed)?;
+        requests.blocking_send(Request::Fence { reply }).map_err(|_| StoreError::Closed)?;
+        passed.blocking_recv().map_err(|_| StoreError::Closed)
     }
 
     /// The segment that holds the place, where it is still in memory. Never blocks.
@@ -227,7 +244,7 @@ mod tests {
             Unit { id: UnitId::from_bytes([1; 16]), author: None, saved_at: Timestamp(0), changes, signature: None };
         let carrier = DeviceId::from_bytes([2; 16]);
         let units = vec![Ok(check_unit(unit).expect("honest"))];
-        CheckedPush { log: Arc::clone(log), carrier, units, complete: HashSet::new() }
+        CheckedPush { log: Arc::clone(log), carrier, standing: 0, units, complete: HashSet::new() }
     }
 
     async fn outcome(store: &LogStore, log: &Arc<Log>, document: u8) -> UnitOutcome {

@@ -12,11 +12,12 @@ mod inventory;
 mod log;
 mod recent;
 mod rows;
+mod standing;
 mod tables;
 mod writer;
 
 pub use access::WorkspaceInfo;
-pub(crate) use access::{AccessError, AccessStore, Caller, StoredPeer};
+pub(crate) use access::{AccessError, AccessStore, By, Caller, Rights, StoredPeer};
 pub(crate) use commit::CheckedPush;
 pub use error::StoreError;
 pub(crate) use log::{Log, LogStore};

@@ -12,6 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use super::commit::{CheckedPush, Memory, commit};
 use super::documents::IndexCache;
 use super::recent::Recent;
+use super::standing::Standings;
 use super::tables::{DOCUMENTS, LOGS, LogRow, log_key};
 use super::{Log, StoreError, file};
 use crate::ambient::{self, Randomness};
@@ -25,6 +26,8 @@ pub(super) enum Request {
     Push { push: CheckedPush, bytes: usize, room: OwnedSemaphorePermit, reply: oneshot::Sender<Vec<UnitOutcome>> },
     /// Open a log, or begin it.
     Open { workspace: WorkspaceId, scope: Scope, reply: oneshot::Sender<Result<Arc<Log>, StoreError>> },
+    /// Answer once no commit is in flight that began before.
+    Fence { reply: oneshot::Sender<()> },
 }
 
 /// The writer's own state.
@@ -32,6 +35,7 @@ pub(super) struct Writer {
     database: Arc<Database>,
     recent: Arc<Recent>,
     logs: OpenLogs,
+    standings: Arc<Standings>,
     memory: Memory,
 }
 
@@ -44,11 +48,16 @@ struct Waiting {
 }
 
 impl Writer {
-    pub(super) fn new(database: Arc<Database>, recent: Arc<Recent>, logs: OpenLogs) -> Result<Self, StoreError> {
+    pub(super) fn new(
+        database: Arc<Database>,
+        recent: Arc<Recent>,
+        logs: OpenLogs,
+        standings: Arc<Standings>,
+    ) -> Result<Self, StoreError> {
         let transaction = database.begin_read().map_err(StoreError::failed("beginning to read"))?;
         let next_document = DOCUMENTS.read(&transaction)?.count()? + 1;
         drop(transaction);
-        Ok(Self { database, recent, logs, memory: Memory { cache: IndexCache::new(), next_document } })
+        Ok(Self { database, recent, logs, standings, memory: Memory { cache: IndexCache::new(), next_document } })
     }
 
     /// Works until nobody can ask any more and everything that was asked is answered.
@@ -68,6 +77,10 @@ impl Writer {
                         // Whoever asked may have gone; the log is open all the same.
                         let _ = reply.send(self.open(workspace, scope));
                     }
+                    Request::Fence { reply } => {
+                        // What was gathered so far is judged after this, by the standings as they are then.
+                        let _ = reply.send(());
+                    }
                 }
                 let is_full = waiting.pushes.len() >= COMMIT_PUSHES_MAX || waiting.bytes >= COMMIT_BYTES_MAX;
                 next = if is_full { None } else { requests.try_recv().ok() };
@@ -78,7 +91,12 @@ impl Writer {
         }
     }
 
-    fn commit(&mut self, waiting: Waiting) {
+    fn commit(&mut self, mut waiting: Waiting) {
+        for push in &mut waiting.pushes {
+            if let Err(refusal) = self.standings.may_push(push.log.workspace, push.carrier, push.standing) {
+                push.units.fill(Err(refusal));
+            }
+        }
         let unit_counts: Vec<usize> = waiting.pushes.iter().map(|push| push.units.len()).collect();
         let outcomes = match commit(&self.database, &mut self.memory, waiting.pushes, ambient::now()) {
             Ok(committed) => {

@@ -1,12 +1,15 @@
 //! The relay on real sockets and real files.
 
 mod connections;
+mod host;
 mod joining;
+mod keys;
 mod live;
 mod log;
 mod reading;
 mod reconciling;
 mod refusals;
+mod rights;
 mod stream;
 mod stream_load;
 mod support;

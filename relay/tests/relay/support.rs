@@ -9,9 +9,10 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
 use hyper_util::rt::TokioIo;
 use regard_core::gate;
-use regard_core::id::{Actor, ChangeHash, DeviceId, DocumentId, MemberId, UnitId, WorkspaceId};
+use regard_core::id::{Actor, ChangeHash, DeviceId, DocumentId, MemberId, UnitId, WorkspaceId, to_hex};
 use regard_core::record::{Document, Edit, Kind, Scalar, genesis};
 use regard_core::time::Timestamp;
+use regard_core::wire::access::keys;
 use regard_core::wire::access::{InviteRequest, InviteResponse, JoinRequest, JoinResponse, Secret};
 use regard_core::wire::{
     self, Applied, ClientFrame, Cursor, Excerpt, Excerpted, Fetch, Hello, InventoryEntry, PROTOCOL_VERSION, Push,
@@ -117,6 +118,11 @@ pub(crate) async fn http_bytes(
     (status, body.to_vec())
 }
 
+/// The secret half of a device's key pair.
+pub(crate) fn signing_key(device: u8) -> [u8; 32] {
+    [device; 32]
+}
+
 pub(crate) fn join_request(secret: &str, device: u8) -> JoinRequest {
     JoinRequest {
         invitation: secret.into(),
@@ -124,7 +130,7 @@ pub(crate) fn join_request(secret: &str, device: u8) -> JoinRequest {
         device_name: format!("device {device}"),
         member: regard_core::id::MemberId::from_bytes([device; 16]),
         member_name: format!("member {device}"),
-        public_key: "ab".repeat(32),
+        public_key: to_hex(&keys::public_key(&signing_key(device))),
         // The first device of every test founds the workspace.
         founds: device == 1,
     }
@@ -177,6 +183,20 @@ impl Device {
         request.headers_mut().insert("authorization", format!("Bearer {token}").parse().expect("a header"));
         let (socket, _) = tokio_tungstenite::connect_async(request).await.expect("a socket");
         Self { welcome: None, socket, pushes: 0, aside: Vec::new() }
+    }
+
+    /// Asks for a connection that the relay does not want: status and body of its answer.
+    pub(crate) async fn turned_away(to: SocketAddr, token: &str) -> (u16, String) {
+        let address = format!("ws://{to}/v1/workspaces/{WORKSPACE}/sync");
+        let mut request = address.into_client_request().expect("a request");
+        request.headers_mut().insert("authorization", format!("Bearer {token}").parse().expect("a header"));
+        match tokio_tungstenite::connect_async(request).await {
+            Err(tokio_tungstenite::tungstenite::Error::Http(response)) => {
+                let body = response.body().clone().unwrap_or_default();
+                (response.status().as_u16(), String::from_utf8(body).expect("text"))
+            }
+            other => panic!("not turned away: {:?}", other.map(drop)),
+        }
     }
 
     /// Connects and is welcome.
@@ -253,6 +273,27 @@ impl Device {
         let push = Push { scope: SCOPE, number: self.pushes, units: wire::encode_batch(&units.to_vec()) };
         self.send(&ClientFrame::Push(push)).await;
         self.pushes
+    }
+
+    /// Pushes, where the relay still takes something in.
+    pub(crate) async fn try_push(&mut self, units: &[Unit]) -> Result<(), tokio_tungstenite::tungstenite::Error> {
+        self.pushes += 1;
+        let push = Push { scope: SCOPE, number: self.pushes, units: wire::encode_batch(&units.to_vec()) };
+        self.socket.send(Message::binary(wire::encode(&ClientFrame::Push(push)))).await
+    }
+
+    /// The next outcomes of a push; none where the relay closed the connection.
+    pub(crate) async fn outcomes(&mut self) -> Option<Vec<UnitOutcome>> {
+        loop {
+            if let RelayFrame::Pushed { outcomes, .. } = self.try_next().await? {
+                return Some(outcomes);
+            }
+        }
+    }
+
+    /// The end of the log when the device connected.
+    pub(crate) fn head(&self) -> u64 {
+        self.welcome.as_ref().map_or(0, |welcome| welcome.logs[0].cursor.seq)
     }
 
     /// Pushes, and waits for the outcomes.

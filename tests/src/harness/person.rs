@@ -56,6 +56,14 @@ impl Person {
         person
     }
 
+    /// A further device of a person, in a folder of its own.
+    #[must_use]
+    pub fn joins_with(name: &str, device: &str, folder: &Path, link: &str) -> Self {
+        let person = Self::new(&format!("{name}-{device}"), folder);
+        let _: Value = person.asks(&["join", link, "--member", name, "--device", device]);
+        person
+    }
+
     /// The store's folder.
     #[must_use]
     pub fn folder(&self) -> &Path {

@@ -5,7 +5,7 @@ use std::process::Stdio;
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use super::process::Process;
-use super::{Program, command, until};
+use super::{Program, Said, command, until};
 
 /// Ports below those that the system gives to outgoing connections: a relay's port must still be free when it is started
 /// again.
@@ -66,6 +66,16 @@ impl RelayProcess {
         let output = create.output().expect("regard-relay can be run");
         assert!(output.status.success(), "workspace create: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    }
+
+    /// Runs a command of the relay's host.
+    ///
+    /// # Panics
+    /// Where it cannot be run.
+    #[must_use]
+    pub fn does(&self, arguments: &[&str]) -> Said {
+        let mut relay = command(Program::Relay);
+        relay.arg("--data").arg(&self.folder).args(arguments).output().expect("regard-relay can be run").into()
     }
 
     /// `kill -9`.

@@ -27,6 +27,20 @@ impl<'a> Transcript<'a> {
 
     /// Notes what a command has said.
     pub fn notes(&mut self, arguments: &[&str], said: &Said) {
+        self.notes_of("regard", arguments, said);
+    }
+
+    /// Notes what a command of the relay's host has said.
+    pub fn notes_of_host(&mut self, arguments: &[&str], said: &Said) {
+        self.notes_of("regard-relay", arguments, said);
+    }
+
+    /// Notes a remark for whoever reads the transcript.
+    pub fn remarks(&mut self, remark: &str) {
+        let _ = writeln!(self.text, "# {remark}");
+    }
+
+    fn notes_of(&mut self, program: &str, arguments: &[&str], said: &Said) {
         let quoted = arguments.iter().map(|argument| {
             if argument.contains(|c: char| c.is_whitespace() || c == '#') {
                 format!("'{argument}'")
@@ -35,7 +49,7 @@ impl<'a> Transcript<'a> {
             }
         });
         let typed = quoted.collect::<Vec<_>>().join(" ");
-        let _ = writeln!(self.text, "$ regard {typed}");
+        let _ = writeln!(self.text, "$ {program} {typed}");
         self.text.push_str(&said.stdout);
         for line in said.stderr.lines() {
             let _ = writeln!(self.text, "! {line}");

@@ -2,6 +2,7 @@
 
 pub(super) mod add;
 pub(super) mod delete;
+pub(super) mod device;
 pub(super) mod edit;
 pub(super) mod import;
 pub(super) mod init;
@@ -10,6 +11,9 @@ pub(super) mod invite;
 pub(super) mod join;
 pub(super) mod link;
 pub(super) mod list;
+pub(super) mod member;
+pub(super) mod outbox;
+pub(super) mod relay;
 pub(super) mod show;
 pub(super) mod status;
 pub(super) mod up;
@@ -36,6 +40,10 @@ fn machine_name() -> String {
     let name = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
     let name = name.trim();
     if name.is_empty() { "this device".into() } else { name.into() }
+}
+
+fn absolute(path: &std::path::Path) -> Result<std::path::PathBuf, Failure> {
+    std::path::absolute(path).map_err(|error| Failure::invalid(format!("{} cannot be used: {error}", path.display())))
 }
 
 fn kind(text: &str) -> Result<Kind, String> {

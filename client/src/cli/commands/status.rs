@@ -6,8 +6,9 @@ use super::super::output::{BOLD, WARN, plain};
 use super::super::times::ago;
 use super::NOTHING;
 use crate::api::Method;
-use crate::api::types::StatusView;
+use crate::api::types::{DeviceView, SHUT_OUT_HINT, StatusView};
 use regard_core::sync::Link;
+use regard_core::time::Timestamp;
 
 /// Say how things stand: online or not, what is unsent, what is here, who else there is.
 #[derive(Debug, clap::Args)]
@@ -32,9 +33,13 @@ fn people(status: &StatusView, runs: bool) -> String {
     let _ = match waiting {
         0 if status.relay.is_none() || !status.refused.is_empty() => Ok(()),
         0 => writeln!(text, "Everything you saved is visible to the others."),
-        1 => writeln!(text, "One save waits to be sent."),
-        _ => writeln!(text, "{waiting} saves wait to be sent."),
+        1 => writeln!(text, "One save waits to be sent{}.", since(status.waiting_since)),
+        _ => writeln!(text, "{waiting} saves wait to be sent, the oldest{}.", since(status.waiting_since)),
     };
+    let unsent = waiting + status.outbox.refused;
+    if status.shut_out.is_some() && unsent > 0 {
+        let _ = writeln!(text, "Your saves are kept here. {SHUT_OUT_HINT}");
+    }
     for save in &status.refused {
         let records: Vec<_> = save.records.iter().map(|id| id.to_hex()[..8].to_owned()).collect();
         let (at, reason) = (ago(save.saved_at), plain(&save.reason.detail));
@@ -48,12 +53,15 @@ fn people(status: &StatusView, runs: bool) -> String {
     let records: Vec<_> =
         records.map(|(kind, count)| format!("{count} {kind}{}", if *count == 1 { "" } else { "s" })).collect();
     let _ = writeln!(text, "Records: {}", if records.is_empty() { "none".into() } else { records.join(", ") });
+    if let (false, true, Some(at)) = (status.link.is_live(), status.devices.is_empty(), status.as_of) {
+        let _ = writeln!(text, "The relay was last heard of {}", ago(at));
+    }
     if !status.link.is_live() && !status.devices.is_empty() {
         let _ = writeln!(text, "As last heard{}:", status.as_of.map(|at| format!(" {}", ago(at))).unwrap_or_default());
     }
     for device in &status.devices {
-        let since = device.since.map(|since| format!(" since {}", ago(since))).unwrap_or_default();
-        let _ = writeln!(text, "  {} is {}{since}", device.name, if device.online { "online" } else { "offline" });
+        let online = if device.online { "online" } else { "offline" };
+        let _ = writeln!(text, "  {} is {online}{}{}", device.name, since(device.since), behind(device));
     }
     for change in &status.set_aside {
         let _ = writeln!(
@@ -66,12 +74,29 @@ fn people(status: &StatusView, runs: bool) -> String {
     text
 }
 
+fn since(time: Option<Timestamp>) -> String {
+    time.map(|time| format!(" since {}", ago(time))).unwrap_or_default()
+}
+
+fn behind(device: &DeviceView) -> String {
+    let told = device.told_at.map(|at| format!(" as of {}", ago(at))).unwrap_or_default();
+    match device.behind {
+        None => String::new(),
+        Some(0) => ", all current".into(),
+        Some(1) => format!(", 1 change behind{told}"),
+        Some(changes) => format!(", {changes} changes behind{told}"),
+    }
+}
+
 fn connection(status: &StatusView, runs: bool) -> String {
     let relay = match &status.relay {
         Some(relay) if status.relay_embedded => format!("{relay} (run by `regard up` here)"),
         Some(relay) => relay.clone(),
         None => return "No relay is set: everything stays on this machine. `regard up` runs one.".into(),
     };
+    if let (Some(shut_out), false) = (&status.shut_out, status.link.is_live()) {
+        return format!("Shut out, heard {}: {}", ago(shut_out.heard_at), plain(&shut_out.reason.detail));
+    }
     match &status.link {
         Link::Live { since } => {
             let current = if status.settled { "all current" } else { "catching up" };

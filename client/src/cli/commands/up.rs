@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use regard_core::limits::{ADDRESS_BOOK_EVERY, FRESHNESS_BOUND, FRESHNESS_BOUND_MIN};
 use regard_core::sync::Link;
+use regard_core::wire::Role;
 use regard_core::wire::access::Secret;
 use regard_relay::Relay;
 use tokio::net::TcpListener;
@@ -93,23 +94,15 @@ impl Up {
         let listener = self.bind(known.as_ref()).await?;
         let address = format!("http://{}", listener.local_addr()?);
         let identity = store.identity();
-        // Where somebody removed the relay's files, the workspace is founded again and filled from here.
         let is_missing = !relay.has_workspace(identity.workspace).map_err(|error| relay_failed(&error))?;
-        let founding = if is_missing {
-            Some(
-                relay
-                    .create_workspace(identity.workspace, &identity.workspace_name)
-                    .map_err(|error| relay_failed(&error))?,
-            )
-        } else {
-            None
-        };
+        let beginning = if is_missing { Some(begin(&relay, store, known.as_ref())?) } else { None };
         let (stop, stopped) = oneshot::channel::<()>();
         let shutdown = async move { drop(stopped.await) };
         let serving =
             tokio::spawn(async move { relay.serve(listener, shutdown).await.map_err(|error| relay_failed(&error)) });
-        let access = match (known, founding) {
-            (_, Some(secret)) => Some(found(store, address, &secret).await?),
+        let access = match (known, beginning) {
+            (_, Some(Beginning::Founded(secret))) => Some(found(store, address, &secret).await?),
+            (_, Some(Beginning::Adopted(known))) => Some(adopt(store, RelayAccess { address, ..known }).await?),
             (known, None) => known.map(|known| RelayAccess { address, ..known }),
         };
         store.change_settings(|settings| settings.relay = access)?;
@@ -146,6 +139,37 @@ impl Embedded {
         let _ = self.stop.send(());
         self.serving.await.unwrap_or_else(|error| Err(Failure::new(format!("the relay stopped: {error}"))))
     }
+}
+
+/// How a relay gets a workspace that it does not have.
+enum Beginning {
+    /// By the invitation that founds it.
+    Founded(Secret),
+    /// Somebody removed the relay's files: this device, which has had this access, tells it who belongs to the workspace.
+    Adopted(RelayAccess),
+}
+
+/// The workspace is filled from here either way.
+fn begin(relay: &Relay, store: &Store, known: Option<&RelayAccess>) -> Result<Beginning, Failure> {
+    let (identity, directory) = (store.identity(), store.directory()?);
+    let own = directory.device(identity.device).and_then(|device| directory.member(device.member));
+    if let (Some(known), Some(Role::Owner)) = (known, own.map(|member| member.role)) {
+        relay
+            .await_adoption(identity.workspace, identity.public_key(), &identity.workspace_name)
+            .map_err(|error| relay_failed(&error))?;
+        return Ok(Beginning::Adopted(known.clone()));
+    }
+    let founded = relay.create_workspace(identity.workspace, &identity.workspace_name);
+    founded.map(Beginning::Founded).map_err(|error| relay_failed(&error))
+}
+
+/// Tells the relay that has just been started who belongs to the workspace.
+async fn adopt(store: &Store, relay: RelayAccess) -> Result<RelayAccess, Failure> {
+    let adopted = relay_http::access::adopt(&relay, &store.identity(), &store.directory()?)
+        .await
+        .map_err(crate::api::types::Problem::from)?;
+    store.keep_directory(&adopted.directory)?;
+    Ok(RelayAccess { token: adopted.token, ..relay })
 }
 
 /// Joins the workspace on the relay that has just been started for it.

@@ -22,6 +22,7 @@ fn directory(transaction: &ReadTransaction, workspace: WorkspaceId) -> Result<Di
         id: MemberId::from_bytes(second_id(&key)),
         name: member.name,
         role: member.role,
+        removed_at: member.removed_at,
     });
     let devices = devices.into_iter().map(|(key, device)| KnownDevice {
         id: DeviceId::from_bytes(second_id(&key)),

@@ -2,18 +2,18 @@ use redb::WriteTransaction;
 use regard_core::error::{Cause, Refusal};
 use regard_core::id::{DeviceId, MemberId, WorkspaceId, parse_hex};
 use regard_core::time::Timestamp;
+use regard_core::wire::access::keys::PUBLIC_KEY_BYTES;
 use regard_core::wire::access::{InviteRequest, InviteResponse, JoinRequest, JoinResponse, Secret};
 use regard_core::wire::{self, Role};
 
 use super::directory::raise_version;
-use super::rows::{DEVICES, DeviceRow, INVITATIONS, InvitationRow, InvitedAs, MEMBERS, MemberRow, checked_name};
-use super::rows::{invitation_key, pair_key};
-use super::{AccessError, AccessStore, Caller, device_row, member_row, not_allowed, unknown_workspace};
+use super::rows::{DEVICES, DeviceRow, INVITATIONS, InvitationRow, InvitedAs, MEMBERS, MemberRow, WORKSPACES};
+use super::rows::{checked_name, invitation_key, of_workspace, pair_key};
+use super::{
+    AccessError, AccessStore, Caller, device_row, member_row, not_allowed, rights, unknown_workspace, workspace_row,
+};
 use crate::ambient::Randomness;
 use crate::store::{StoreError, file};
-
-/// Bytes of an Ed25519 public key.
-const PUBLIC_KEY_BYTES: usize = 32;
 
 impl AccessStore {
     /// Makes an invitation in the caller's name.
@@ -24,7 +24,9 @@ impl AccessStore {
         now: Timestamp,
     ) -> Result<InviteResponse, AccessError> {
         let workspace = caller.workspace;
-        let invited_as = match (caller.role, request.member) {
+        let secret = Secret::random(&mut Randomness::fresh().map_err(StoreError::NoRandomness)?);
+        let transaction = file::begin(&self.database)?;
+        let invited_as = match (role_now(&transaction, caller)?, request.member) {
             (Role::Owner, None) => InvitedAs::NewMember(request.role),
             (Role::Owner, Some(member)) => InvitedAs::DeviceOf(member),
             (Role::Member, Some(member)) if member == caller.member => InvitedAs::DeviceOf(member),
@@ -32,18 +34,52 @@ impl AccessStore {
             (Role::Reader, _) => return Err(not_allowed("a reader invites nobody").into()),
         };
         if let Some(member) = request.member {
-            let transaction = self.read()?;
-            let found = MEMBERS.read(&transaction)?.get(&pair_key(workspace, member.as_bytes()), member_row)?;
+            let found = MEMBERS.write(&transaction)?.get(&pair_key(workspace, member.as_bytes()), member_row)?;
+            let found = found.filter(|member| member.removed_at.is_none());
             found.ok_or_else(|| Refusal::new(Cause::Unknown, format!("the workspace has no member {member}")))?;
         }
-        let secret = Secret::random(&mut Randomness::fresh().map_err(StoreError::NoRandomness)?);
-        let invitation = InvitationRow::new(invited_as, now);
+        let invitation = InvitationRow::new(invited_as, Some(caller.device), now);
         let expires_at = invitation.expires_at;
-        let transaction = file::begin(&self.database)?;
         let key = invitation_key(workspace, secret.digest());
         INVITATIONS.write(&transaction)?.put(&key, wire::encode(&invitation))?;
         file::commit(transaction)?;
         Ok(InviteResponse { secret: secret.reveal(), expires_at })
+    }
+
+    /// Makes an invitation in the name of the relay's host. Where nobody has joined yet it founds the workspace, and takes
+    /// the place of earlier ones: two founders would make two identity secrets.
+    pub(crate) fn invite_by_host(
+        &self,
+        workspace: WorkspaceId,
+        role: Role,
+        now: Timestamp,
+    ) -> Result<HostInvitation, AccessError> {
+        let secret = Secret::random(&mut Randomness::fresh().map_err(StoreError::NoRandomness)?);
+        let transaction = file::begin(&self.database)?;
+        let row = WORKSPACES.write(&transaction)?.get(workspace.as_bytes(), workspace_row)?;
+        if row.ok_or_else(|| unknown_workspace(workspace))?.awaits.is_some() {
+            return Err(
+                not_allowed("the workspace waits to be adopted by an owner: nobody can be invited before").into()
+            );
+        }
+        let founds =
+            MEMBERS.write(&transaction)?.scan(of_workspace(workspace), member_row, <[_]>::is_empty)?.is_empty();
+        let invited_as = match (founds, role) {
+            (false, role) => InvitedAs::NewMember(role),
+            (true, Role::Owner) => InvitedAs::Founder,
+            (true, Role::Member | Role::Reader) => {
+                return Err(not_allowed("the first member of a workspace is an owner; give --role owner").into());
+            }
+        };
+        if founds {
+            rights::take_back(&transaction, workspace, now, |row| matches!(row.invited_as, InvitedAs::Founder))?;
+        }
+        let invitation = InvitationRow::new(invited_as, None, now);
+        let expires_at = invitation.expires_at;
+        let key = invitation_key(workspace, secret.digest());
+        INVITATIONS.write(&transaction)?.put(&key, wire::encode(&invitation))?;
+        file::commit(transaction)?;
+        Ok(HostInvitation { secret, expires_at, founds })
     }
 
     /// Uses up an invitation and makes the device known.
@@ -69,7 +105,12 @@ impl AccessStore {
             InvitedAs::Founder | InvitedAs::NewMember(_) => {
                 let role = if let InvitedAs::NewMember(role) = invited_as { role } else { Role::Owner };
                 let name = checked_name(&request.member_name, "the member's name")?;
-                add_member(&transaction, workspace, request.member, &MemberRow { name, role, joined_at: now })?;
+                add_member(
+                    &transaction,
+                    workspace,
+                    request.member,
+                    &MemberRow { name, role, joined_at: now, removed_at: None },
+                )?;
                 request.member
             }
         };
@@ -80,6 +121,25 @@ impl AccessStore {
         file::commit(transaction)?;
         Ok(JoinResponse { token: token.reveal(), member, directory: self.directory(workspace)? })
     }
+}
+
+/// An invitation that the relay's host made.
+pub(crate) struct HostInvitation {
+    pub(crate) secret: Secret,
+    pub(crate) expires_at: Timestamp,
+    /// Whether whoever uses it is the first member and makes the identity secret.
+    pub(crate) founds: bool,
+}
+
+/// What the caller may do now: it may have changed since it proved itself.
+fn role_now(transaction: &WriteTransaction, caller: &Caller) -> Result<Role, AccessError> {
+    let key = |id: &[u8; 16]| pair_key(caller.workspace, id);
+    let device = DEVICES.write(transaction)?.get(&key(caller.device.as_bytes()), device_row)?;
+    if let Some(refusal) = device.as_ref().and_then(rights::shut_out) {
+        return Err(refusal.into());
+    }
+    let member = MEMBERS.write(transaction)?.get(&key(caller.member.as_bytes()), member_row)?;
+    Ok(member.ok_or_else(|| not_allowed("this device belongs to nobody in the workspace"))?.role)
 }
 
 fn use_up(
@@ -96,6 +156,9 @@ fn use_up(
     let mut invitation = found.ok_or_else(|| not_allowed("this relay knows no such invitation"))?;
     if invitation.used.is_some() {
         return Err(not_allowed("the invitation has been used already; ask for a new one").into());
+    }
+    if invitation.taken_back_at.is_some() {
+        return Err(not_allowed("the invitation has been taken back; ask for a new one").into());
     }
     if invitation.expires_at < now {
         let detail = format!("the invitation could be used until {}; ask for a new one", invitation.expires_at);
@@ -151,9 +214,10 @@ pub(super) fn add_device(
         member: device.member,
         name: checked_name(device.name, "the device's name")?,
         public_key,
-        token_digest: token.digest(),
+        token_digest: token.digest().to_vec(),
         joined_at: now,
         revoked_at: None,
+        revoked_by: None,
     };
     devices.put(&key, wire::encode(&row))?;
     Ok(())

@@ -3,7 +3,9 @@
 mod directory;
 mod instances;
 mod joining;
+mod keys;
 mod peers;
+mod rights;
 mod rows;
 
 use std::path::Path;
@@ -18,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
 pub(crate) use peers::StoredPeer;
+pub(crate) use rights::{By, Rights};
 
 use super::{StoreError, file};
 use crate::ambient::{self, Randomness};
@@ -49,6 +52,8 @@ pub(crate) struct Caller {
     pub(crate) device: DeviceId,
     pub(crate) member: MemberId,
     pub(crate) role: Role,
+    /// Drawn when it proved itself: see [`super::standing`].
+    pub(crate) standing: u64,
 }
 
 /// A workspace, for lists.
@@ -90,9 +95,9 @@ impl AccessStore {
             if workspaces.get(id.as_bytes(), workspace_row)?.is_some() {
                 return Err(Refusal::new(Cause::NotAllowed, format!("there is a workspace {id} already")).into());
             }
-            let row = WorkspaceRow { name, created_at: now, directory_version: 0 };
+            let row = WorkspaceRow { name, created_at: now, directory_version: 0, awaits: None };
             workspaces.put(id.as_bytes(), wire::encode(&row))?;
-            let invitation = InvitationRow::new(InvitedAs::Founder, now);
+            let invitation = InvitationRow::new(InvitedAs::Founder, None, now);
             let mut invitations = INVITATIONS.write(&transaction)?;
             invitations.put(&invitation_key(id, secret.digest()), wire::encode(&invitation))?;
         }
@@ -115,11 +120,12 @@ impl AccessStore {
         let info = rows.into_iter().map(|(key, row)| {
             let id = WorkspaceId::from_bytes(key);
             let all = devices.scan(of_workspace(id), device_row, |_| true)?;
+            let everybody = members.scan(of_workspace(id), member_row, |_| true)?;
             Ok(WorkspaceInfo {
                 id,
                 name: row.name,
                 created_at: row.created_at,
-                members: members.scan(of_workspace(id), member_row, |_| true)?.len() as u64,
+                members: everybody.iter().filter(|(_, member)| member.removed_at.is_none()).count() as u64,
                 devices: all.iter().filter(|(_, device)| device.revoked_at.is_none()).count() as u64,
             })
         });
@@ -127,7 +133,12 @@ impl AccessStore {
     }
 
     /// The device whose token this is. Every device of the workspace is compared, each in constant time.
-    pub(crate) fn authenticate(&self, workspace: WorkspaceId, token: &Secret) -> Result<Caller, AccessError> {
+    pub(crate) fn authenticate(
+        &self,
+        workspace: WorkspaceId,
+        token: &Secret,
+        standing: u64,
+    ) -> Result<Caller, AccessError> {
         let digest = token.digest();
         let transaction = self.read()?;
         if WORKSPACES.read(&transaction)?.get(workspace.as_bytes(), workspace_row)?.is_none() {
@@ -136,17 +147,18 @@ impl AccessStore {
         let devices = DEVICES.read(&transaction)?.scan(of_workspace(workspace), device_row, |_| true)?;
         let mut found = None;
         for (key, device) in devices {
-            if bool::from(device.token_digest.ct_eq(&digest)) {
+            if bool::from(device.token_digest.as_slice().ct_eq(&digest)) {
                 found = Some((rows::second_id(&key), device));
             }
         }
         let (id, device) = found.ok_or_else(|| not_allowed("the token is not that of a device of this workspace"))?;
-        if device.revoked_at.is_some() {
-            return Err(not_allowed("this device has been shut out of the workspace").into());
+        if let Some(refusal) = rights::shut_out(&device) {
+            return Err(refusal.into());
         }
         let member = MEMBERS.read(&transaction)?.get(&pair_key(workspace, device.member.as_bytes()), member_row)?;
         let member_row = member.ok_or_else(|| not_allowed("this device belongs to nobody in the workspace"))?;
-        Ok(Caller { workspace, device: DeviceId::from_bytes(id), member: device.member, role: member_row.role })
+        let (device, member) = (DeviceId::from_bytes(id), device.member);
+        Ok(Caller { workspace, device, member, role: member_row.role, standing })
     }
 
     fn read(&self) -> Result<redb::ReadTransaction, StoreError> {

@@ -41,6 +41,9 @@ pub(super) struct WorkspaceRow {
     pub(super) created_at: Timestamp,
     #[n(2)]
     pub(super) directory_version: u64,
+    /// The public key of the device that may hand over the workspace's directory, while the relay waits for it.
+    #[cbor(n(3), with = "minicbor::bytes")]
+    pub(super) awaits: Option<Vec<u8>>,
 }
 
 #[derive(Debug, Clone, Encode, Decode)]
@@ -52,6 +55,9 @@ pub(super) struct MemberRow {
     pub(super) role: Role,
     #[n(2)]
     pub(super) joined_at: Timestamp,
+    /// Since when the person belongs to the workspace no more.
+    #[n(3)]
+    pub(super) removed_at: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone, Encode, Decode)]
@@ -63,13 +69,16 @@ pub(super) struct DeviceRow {
     pub(super) name: String,
     #[cbor(n(2), with = "minicbor::bytes")]
     pub(super) public_key: Vec<u8>,
-    /// SHA-256 of the token; the token itself only the device has.
+    /// SHA-256 of the token, which only the device has; empty while it has none.
     #[cbor(n(3), with = "minicbor::bytes")]
-    pub(super) token_digest: [u8; 32],
+    pub(super) token_digest: Vec<u8>,
     #[n(4)]
     pub(super) joined_at: Timestamp,
     #[n(5)]
     pub(super) revoked_at: Option<Timestamp>,
+    /// Who shut it out, for people.
+    #[n(6)]
+    pub(super) revoked_by: Option<String>,
 }
 
 #[derive(Debug, Clone, Encode, Decode)]
@@ -82,11 +91,17 @@ pub(super) struct InvitationRow {
     /// Who used it, and when.
     #[n(2)]
     pub(super) used: Option<(DeviceId, Timestamp)>,
+    /// The device that made it; `None` where the relay's host did.
+    #[n(3)]
+    pub(super) made_by: Option<DeviceId>,
+    /// Since when it can be used no more, although nobody used it.
+    #[n(4)]
+    pub(super) taken_back_at: Option<Timestamp>,
 }
 
 impl InvitationRow {
-    pub(super) fn new(invited_as: InvitedAs, now: Timestamp) -> Self {
-        Self { invited_as, expires_at: now.after(INVITATION_LIFETIME), used: None }
+    pub(super) fn new(invited_as: InvitedAs, made_by: Option<DeviceId>, now: Timestamp) -> Self {
+        Self { invited_as, expires_at: now.after(INVITATION_LIFETIME), used: None, made_by, taken_back_at: None }
     }
 }
 
@@ -127,6 +142,11 @@ pub(super) fn second_id(key: &[u8; 32]) -> [u8; 16] {
     let mut id = [0; 16];
     id.copy_from_slice(&key[16..]);
     id
+}
+
+/// The keys of all invitations of a workspace.
+pub(super) fn invitations_of(workspace: WorkspaceId) -> RangeInclusive<[u8; 48]> {
+    invitation_key(workspace, [0; 32])..=invitation_key(workspace, [0xff; 32])
 }
 
 /// The keys of all members or devices of a workspace.
