@@ -25,6 +25,9 @@ pub enum RelayError {
     /// The request makes no sense or is not allowed.
     #[error("{0}")]
     Refused(Refusal),
+    /// Counting could not begin.
+    #[error("the relay cannot count what it does: {0}")]
+    Metrics(String),
     /// The network failed.
     #[error("the relay cannot serve")]
     Serving(#[source] std::io::Error),

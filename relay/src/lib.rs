@@ -15,12 +15,16 @@
 pub mod admin;
 mod ambient;
 mod error;
+mod metering;
+mod quotas;
 mod relay;
 mod server;
 mod store;
 mod unix;
 
 pub use error::RelayError;
+pub use metering::count_metrics;
+pub use quotas::{Quota, Quotas};
 pub use relay::{Relay, Settings};
 pub use store::{StoreError, WorkspaceInfo};
 pub use unix::terminate_signal;

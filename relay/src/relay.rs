@@ -8,7 +8,8 @@ use regard_core::limits::{CONNECTIONS_MAX, KEEPALIVE, PEER_PATIENCE, SHUTDOWN_PA
 use regard_core::wire::access::Secret;
 
 use crate::error::RelayError;
-use crate::server::Rooms;
+use crate::quotas::Quotas;
+use crate::server::{Pace, Rooms};
 use crate::store::{AccessError, AccessStore, LogStore, WorkspaceInfo};
 use crate::unix;
 
@@ -26,6 +27,10 @@ pub struct Settings {
     pub shutdown_patience: Duration,
     /// Connections at the same time.
     pub connections_max: usize,
+    /// What workspaces and devices may use.
+    pub quotas: Quotas,
+    /// Whether `/metrics` answers everybody, and not only programs on this machine.
+    pub public_metrics: bool,
 }
 
 impl Default for Settings {
@@ -36,6 +41,8 @@ impl Default for Settings {
             peers_interval: Duration::from_secs(1),
             shutdown_patience: SHUTDOWN_PATIENCE,
             connections_max: CONNECTIONS_MAX,
+            quotas: Quotas::default(),
+            public_metrics: false,
         }
     }
 }
@@ -53,6 +60,7 @@ pub(crate) struct Inner {
     pub(crate) access: AccessStore,
     pub(crate) logs: LogStore,
     pub(crate) rooms: Rooms,
+    pub(crate) pace: Pace,
 }
 
 impl Relay {
@@ -71,9 +79,10 @@ impl Relay {
     pub fn open_with(data: &Path, settings: Settings) -> Result<Self, RelayError> {
         unix::make_private_folder(data).map_err(|source| RelayError::Folder { path: data.into(), source })?;
         let access = AccessStore::open(&data.join("access.redb"))?;
-        let logs = LogStore::open(&data.join("log.redb"))?;
+        let logs = LogStore::open(&data.join("log.redb"), settings.quotas)?;
         let rooms = Rooms::default();
-        Ok(Self { inner: Arc::new(Inner { data: data.into(), settings, access, logs, rooms }) })
+        let pace = Pace::new(settings.quotas);
+        Ok(Self { inner: Arc::new(Inner { data: data.into(), settings, access, logs, rooms, pace }) })
     }
 
     /// Makes a workspace and answers the secret of the invitation that founds it: whoever uses it is the first member, an

@@ -3,12 +3,15 @@
 mod connection;
 pub(crate) mod denied;
 mod http;
+mod operations;
+mod pace;
 mod peers;
 mod reader;
 mod rooms;
 mod sender;
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
@@ -19,6 +22,7 @@ use regard_core::limits::HTTP_BODY_BYTES_MAX;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, watch};
 
+pub(crate) use pace::Pace;
 pub(crate) use rooms::Rooms;
 
 use crate::error::RelayError;
@@ -57,7 +61,9 @@ impl Relay {
             let _ = socket.set_nodelay(true);
         });
         let mut accepting = tokio::spawn(
-            axum::serve(listener, router(served)).with_graceful_shutdown(stopped(stop_signal)).into_future(),
+            axum::serve(listener, router(served).into_make_service_with_connect_info::<SocketAddr>())
+                .with_graceful_shutdown(stopped(stop_signal))
+                .into_future(),
         );
         let early = tokio::select! {
             ended = &mut accepting => Some(ended),
@@ -109,12 +115,15 @@ pub(crate) async fn blocking<T: Send + 'static, E: From<StoreError> + Send + 'st
 
 fn router(served: Served) -> Router {
     Router::new()
-        .route("/healthz", get(async || "ok"))
+        .route(operations::HEALTHZ, get(async || "ok"))
+        .route(operations::READYZ, get(operations::readyz))
+        .route(operations::METRICS, get(operations::metrics))
         .route("/v1/workspaces/{id}/devices", post(http::join))
         .route("/v1/workspaces/{id}/invitations", post(http::invite))
         .route("/v1/workspaces/{id}/directory", get(http::directory))
         .route("/v1/workspaces/{id}/sync", get(connection::upgrade))
         .fallback(http::nothing_here)
+        .layer(axum::middleware::from_fn(operations::note))
         .layer(DefaultBodyLimit::max(HTTP_BODY_BYTES_MAX))
         .with_state(served)
 }

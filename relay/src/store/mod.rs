@@ -5,13 +5,17 @@
 
 mod access;
 mod commit;
+mod disk;
 mod documents;
 mod error;
+#[cfg(test)]
+mod failing;
 mod file;
 mod log;
 mod recent;
 mod rows;
 mod tables;
+mod usage;
 mod writer;
 
 pub use access::WorkspaceInfo;

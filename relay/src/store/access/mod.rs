@@ -7,7 +7,6 @@ mod rows;
 
 use std::path::Path;
 
-use redb::{Database, ReadableDatabase};
 use regard_core::error::{Cause, Refusal};
 use regard_core::id::{DeviceId, MemberId, WorkspaceId};
 use regard_core::time::Timestamp;
@@ -18,6 +17,7 @@ use subtle::ConstantTimeEq;
 
 pub(crate) use peers::StoredPeer;
 
+use super::file::Database;
 use super::{StoreError, file};
 use crate::ambient::{self, Randomness};
 use rows::{ACCESS_FORMAT, invitation_key, of_workspace, pair_key};
@@ -27,7 +27,7 @@ use rows::{
 
 /// The access file.
 pub(crate) struct AccessStore {
-    database: Database,
+    pub(super) database: Database,
 }
 
 /// Why a request about access was not granted.
@@ -146,6 +146,11 @@ impl AccessStore {
         let member = MEMBERS.read(&transaction)?.get(&pair_key(workspace, device.member.as_bytes()), member_row)?;
         let member_row = member.ok_or_else(|| not_allowed("this device belongs to nobody in the workspace"))?;
         Ok(Caller { workspace, device: DeviceId::from_bytes(id), member: device.member, role: member_row.role })
+    }
+
+    /// Whether the file can be read, and written as far as is known.
+    pub(crate) fn check_ready(&self) -> Result<(), StoreError> {
+        self.database.check_ready()
     }
 
     fn read(&self) -> Result<redb::ReadTransaction, StoreError> {
