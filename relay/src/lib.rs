@@ -14,6 +14,7 @@
 
 pub mod admin;
 mod ambient;
+mod backup;
 mod error;
 mod metering;
 mod quotas;
@@ -22,9 +23,10 @@ mod server;
 mod store;
 mod unix;
 
+pub use backup::{Backup, Check, Restored, check, restore};
 pub use error::RelayError;
 pub use metering::count_metrics;
 pub use quotas::{Quota, Quotas};
 pub use relay::{Relay, Settings};
-pub use store::{StoreError, WorkspaceInfo};
+pub use store::{FileCheck, StoreError, WorkspaceInfo};
 pub use unix::terminate_signal;

@@ -1,5 +1,8 @@
 //! The command `regard-relay`: hosts workspaces.
 
+#[path = "cli/operations.rs"]
+mod operations;
+
 use std::error::Error;
 use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
@@ -9,7 +12,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use regard_core::wire::access::Invitation;
 use regard_relay::admin::Admin;
-use regard_relay::{Relay, RelayError, StoreError};
+use regard_relay::{Relay, RelayError, Settings, StoreError};
 
 /// Hosts Regard workspaces: keeps the log of changes that a team's devices exchange.
 #[derive(Parser)]
@@ -32,10 +35,17 @@ enum Command {
         /// Listen on other than a loopback address although nothing is encrypted.
         #[arg(long)]
         insecure_http: bool,
+        /// Let everybody read /metrics, and not only programs on this machine.
+        #[arg(long, env = "REGARD_RELAY_PUBLIC_METRICS")]
+        public_metrics: bool,
+        #[command(flatten)]
+        quotas: operations::QuotaArguments,
     },
     /// Make and list workspaces, also while the relay runs.
     #[command(subcommand)]
     Workspace(WorkspaceCommand),
+    #[command(flatten)]
+    Operation(operations::Operation),
 }
 
 #[derive(Subcommand)]
@@ -68,19 +78,23 @@ fn main() -> ExitCode {
         .map_err(Failure::from)
         .and_then(|runtime| runtime.block_on(run(arguments)));
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(failure) => failure.report(),
     }
 }
 
-async fn run(arguments: Arguments) -> Result<(), Failure> {
+async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
     let data = arguments.data.ok_or_else(|| Failure {
         sentence: "It is not said in which folder the relay keeps its files".into(),
         hint: Some("give --data FOLDER, or set REGARD_RELAY_DATA".into()),
         is_usage: true,
     })?;
     match arguments.command {
-        Command::Serve { listen, insecure_http } => serve(&data, listen, insecure_http).await,
+        Command::Operation(operation) => return Ok(operation.run(&data).await?),
+        Command::Serve { listen, insecure_http, public_metrics, quotas } => {
+            let settings = Settings { quotas: quotas.quotas(), public_metrics, ..Settings::default() };
+            serve(&data, settings, listen, insecure_http).await?;
+        }
         Command::Workspace(WorkspaceCommand::Create { name, address }) => {
             let created = Admin::of(&data).await?.create_workspace(&name).await?;
             let secret = created.secret.parse()?;
@@ -88,12 +102,12 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
             print(&invitation.link())?;
             eprintln!("Give this link to the workspace's first member, an owner, who types: regard join LINK");
             eprintln!("It can be used once, within 7 days.");
-            Ok(())
         }
         Command::Workspace(WorkspaceCommand::List { json }) => {
             let workspaces = Admin::of(&data).await?.workspaces().await?;
             if json {
-                return print(&serde_json::to_string_pretty(&workspaces)?);
+                print(&serde_json::to_string_pretty(&workspaces)?)?;
+                return Ok(ExitCode::SUCCESS);
             }
             for workspace in &workspaces {
                 let line = format!(
@@ -105,12 +119,17 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
             if workspaces.is_empty() {
                 eprintln!("There are no workspaces yet. Hint: regard-relay workspace create NAME");
             }
-            Ok(())
         }
     }
+    Ok(ExitCode::SUCCESS)
 }
 
-async fn serve(data: &std::path::Path, listen: SocketAddr, insecure_http: bool) -> Result<(), Failure> {
+async fn serve(
+    data: &std::path::Path,
+    settings: Settings,
+    listen: SocketAddr,
+    insecure_http: bool,
+) -> Result<(), Failure> {
     if !listen.ip().is_loopback() && !insecure_http {
         return Err(Failure {
             sentence: format!(
@@ -120,7 +139,8 @@ async fn serve(data: &std::path::Path, listen: SocketAddr, insecure_http: bool) 
             is_usage: true,
         });
     }
-    let relay = Relay::open(data)?;
+    regard_relay::count_metrics()?;
+    let relay = Relay::open_with(data, settings)?;
     let listener = tokio::net::TcpListener::bind(listen).await.map_err(|error| Failure {
         sentence: format!("The relay cannot listen on {listen}: {error}"),
         hint: Some("choose another address with --listen".into()),
@@ -219,6 +239,10 @@ impl From<RelayError> for Failure {
             RelayError::Store(StoreError::Format { .. }) => {
                 Some("use the version of regard-relay that wrote the file, or a newer one")
             }
+            RelayError::Running { .. } => Some("stop it first; `regard-relay backup` works while it runs"),
+            RelayError::Exists { .. } => Some("name another folder; `restore` sets aside what is there with --replace"),
+            RelayError::Absent { .. } => Some("give the folder with log.redb and access.redb"),
+            RelayError::DamagedBackup { .. } => Some("`regard-relay check FOLDER` tells all of it; take another copy"),
             RelayError::Folder { .. } => Some("choose a folder that you can write with --data"),
             _ => None,
         };

@@ -77,6 +77,12 @@ impl DocumentIndex {
         self.count > self.recent.len() as u64
     }
 
+    /// How many changes only the table of spilled ones knows.
+    #[must_use]
+    pub fn spilled_count(&self) -> u64 {
+        self.count.saturating_sub(self.recent.len() as u64)
+    }
+
     /// Takes in a change that the gate admitted, at its place in the log.
     pub(super) fn append(&mut self, header: &Header, seq: u64) {
         self.kind = self.kind.or_else(|| genesis::kind_of(header.hash));

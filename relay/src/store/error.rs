@@ -41,6 +41,20 @@ pub enum StoreError {
         /// What is wrong with it.
         what: String,
     },
+    /// The same for a row that was only copied.
+    #[error("the row {key} of table “{table}” is damaged: its checksum does not match")]
+    DamagedRow {
+        /// The table.
+        table: String,
+        /// The row's key, as hexadecimal digits.
+        key: String,
+    },
+    /// The file has a table of which not even the form is known.
+    #[error("this program does not know what the table “{table}” is, and would lose it")]
+    UnknownTable {
+        /// The table.
+        table: String,
+    },
     /// The operation failed in the database or the disk below it.
     #[error("the relay's store failed in {doing}")]
     Failed {

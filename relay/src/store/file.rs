@@ -9,9 +9,9 @@ use redb::backends::FileBackend;
 use redb::{DatabaseError, ReadTransaction, ReadableDatabase, StorageError, TransactionError, WriteTransaction};
 use regard_core::wire;
 
-use super::StoreError;
 use super::disk::{Disk, Health};
 use super::rows::SealedTable;
+use super::{StoreError, copy};
 
 /// What a file says of itself: one row with the version of its format.
 const FORMAT: SealedTable<1> = SealedTable("format");
@@ -43,6 +43,16 @@ struct State {
     open_at: Instant,
 }
 
+/// A committed state of a file, which stays as it is while the file goes on.
+pub(crate) struct Snapshot(ReadTransaction);
+
+impl Snapshot {
+    /// Writes it into a new file, durably. Answers how many rows it has.
+    pub(crate) fn copy(&self, to: &Path) -> Result<u64, StoreError> {
+        copy::copy(&self.0, to)
+    }
+}
+
 /// Opens or creates one of the relay's files. `make_tables` runs in a new file only.
 pub(super) fn open(
     path: &Path,
@@ -66,8 +76,15 @@ pub(super) fn open(
         commit(transaction)?;
         return Ok(database);
     }
-    match stored_format(&database)? {
-        Some(found) if found == format => Ok(database),
+    let transaction = database.begin_read().map_err(StoreError::failed("beginning to read"))?;
+    check_format(path, format, &transaction)?;
+    Ok(database)
+}
+
+/// Whether a file has the format that this program knows.
+pub(super) fn check_format(path: &Path, format: u32, reading: &ReadTransaction) -> Result<(), StoreError> {
+    match FORMAT.read(reading)?.get(&[0], |row| wire::decode::<u32>(row, "format"))? {
+        Some(found) if found == format => Ok(()),
         found => Err(StoreError::Format { path: path.into(), found: found.unwrap_or(0), expected: format }),
     }
 }
@@ -90,6 +107,11 @@ impl Database {
     /// Begins to read the last committed state.
     pub(super) fn begin_read(&self) -> Result<ReadTransaction, TransactionError> {
         self.current().map_err(TransactionError::Storage)?.begin_read()
+    }
+
+    /// A view of the last committed state.
+    pub(super) fn snapshot(&self) -> Result<Snapshot, StoreError> {
+        self.begin_read().map(Snapshot).map_err(StoreError::failed("beginning to read"))
     }
 
     #[cfg(test)]
@@ -115,7 +137,8 @@ impl Database {
     /// Whether it can be read and written; tries it where it could not before.
     pub(super) fn check_ready(&self) -> Result<(), StoreError> {
         self.recover()?;
-        stored_format(self).map(drop)
+        let transaction = self.begin_read().map_err(StoreError::failed("beginning to read"))?;
+        FORMAT.read(&transaction)?.get(&[0], |row| wire::decode::<u32>(row, "format")).map(drop)
     }
 
     /// Where writing failed before: answers that, or after a pause tries it with a small commit.
@@ -191,6 +214,14 @@ fn open_redb(path: &Path, health: &Arc<Health>) -> Result<redb::Database, Databa
     redb::Database::builder().create_with_backend(Disk::new(FileBackend::new(file)?, Arc::clone(health)))
 }
 
+/// Whether nobody has the file open. One that cannot be opened for another reason counts as free.
+pub(crate) fn is_free(path: &Path) -> Result<(), StoreError> {
+    match redb::Database::open(path) {
+        Err(error @ DatabaseError::DatabaseAlreadyOpen) => Err(opening(path, error)),
+        _ => Ok(()),
+    }
+}
+
 pub(super) fn opening(path: &Path, error: DatabaseError) -> StoreError {
     match error {
         DatabaseError::DatabaseAlreadyOpen => StoreError::InUse { path: path.into() },
@@ -200,11 +231,6 @@ pub(super) fn opening(path: &Path, error: DatabaseError) -> StoreError {
 
 fn unusable(why: &str) -> StorageError {
     StorageError::Io(io::Error::other(format!("the file's disk failed a moment ago: {why}")))
-}
-
-fn stored_format(database: &Database) -> Result<Option<u32>, StoreError> {
-    let transaction = database.begin_read().map_err(StoreError::failed("beginning to read"))?;
-    FORMAT.read(&transaction)?.get(&[0], |row| wire::decode::<u32>(row, "format"))
 }
 
 /// A file whose first transaction never committed has no tables yet.

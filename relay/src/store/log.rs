@@ -10,7 +10,7 @@ use regard_core::wire::{self, Cursor, Scope, Segment, UnitOutcome};
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use super::commit::CheckedPush;
-use super::file::Database;
+use super::file::{Database, Snapshot};
 use super::recent::{LoggedFrame, Recent};
 use super::tables::{LOG_FORMAT, LogRow, LogTables, SegmentRow};
 use super::tables::{first_seq, segment_key, segments};
@@ -154,6 +154,11 @@ impl LogStore {
         }
         let within = cursor_within(&row, cursor).map_err(|refusal| rows.damaged(&key, &refusal.to_string()))?;
         Ok(within == *cursor)
+    }
+
+    /// A view of the last committed state, and the way to write it into a new file.
+    pub(crate) fn snapshot(&self) -> Result<Snapshot, StoreError> {
+        self.database.snapshot()
     }
 
     /// Whether pushes can be taken in: the file can be read and written, the last commit did not fail, and the writer lives.

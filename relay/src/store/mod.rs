@@ -4,7 +4,9 @@
 //! what a backup must not miss; the first can be refilled by the devices.
 
 mod access;
+mod check;
 mod commit;
+mod copy;
 mod disk;
 mod documents;
 mod error;
@@ -20,7 +22,10 @@ mod writer;
 
 pub use access::WorkspaceInfo;
 pub(crate) use access::{AccessError, AccessStore, Caller, StoredPeer};
+pub use check::FileCheck;
+pub(crate) use check::{check_access, check_log};
 pub(crate) use commit::CheckedPush;
 pub use error::StoreError;
+pub(crate) use file::is_free;
 pub(crate) use log::{Log, LogStore};
 pub(crate) use recent::LoggedFrame;

@@ -17,13 +17,14 @@ use subtle::ConstantTimeEq;
 
 pub(crate) use peers::StoredPeer;
 
-use super::file::Database;
+use super::file::{Database, Snapshot};
 use super::{StoreError, file};
 use crate::ambient::{self, Randomness};
-use rows::{ACCESS_FORMAT, invitation_key, of_workspace, pair_key};
+pub(super) use rows::ACCESS_FORMAT;
 use rows::{
     DEVICES, DeviceRow, INVITATIONS, InvitationRow, InvitedAs, MEMBERS, MemberRow, PEERS, WORKSPACES, WorkspaceRow,
 };
+use rows::{invitation_key, of_workspace, pair_key};
 
 /// The access file.
 pub(crate) struct AccessStore {
@@ -146,6 +147,11 @@ impl AccessStore {
         let member = MEMBERS.read(&transaction)?.get(&pair_key(workspace, device.member.as_bytes()), member_row)?;
         let member_row = member.ok_or_else(|| not_allowed("this device belongs to nobody in the workspace"))?;
         Ok(Caller { workspace, device: DeviceId::from_bytes(id), member: device.member, role: member_row.role })
+    }
+
+    /// A view of the last committed state, and the way to write it into a new file.
+    pub(crate) fn snapshot(&self) -> Result<Snapshot, StoreError> {
+        self.database.snapshot()
     }
 
     /// Whether the file can be read, and written as far as is known.
