@@ -4,5 +4,6 @@ mod connections;
 mod joining;
 mod live;
 mod log;
+mod operations;
 mod refusals;
 mod support;
