@@ -3,6 +3,7 @@
 //! The command calls the router in its own process, or, where another process owns the store, over a Unix socket in the
 //! store's folder. Both go through [`router`].
 
+mod backup;
 mod client;
 mod control;
 mod import;
@@ -58,6 +59,8 @@ pub fn router(workspace: Workspace) -> Router {
         .route("/v1/online", post(control::online))
         .route("/v1/offline", post(control::offline))
         .route("/v1/invitations", post(control::invite))
+        .route("/v1/backup", post(backup::backup))
+        .route("/v1/check", get(backup::check))
         .route("/v1/watch", get(watch::watch))
         .with_state(workspace)
 }

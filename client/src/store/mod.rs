@@ -4,6 +4,8 @@
 //! are opened on demand; a few stay loaded. One process owns a store.
 
 mod apply;
+mod backup;
+mod check;
 mod documents;
 mod error;
 mod find;
@@ -17,6 +19,7 @@ mod transaction;
 mod visibility;
 
 pub use apply::Arrived;
+pub use check::StoreCheck;
 pub use error::StoreError;
 pub use find::{Filter, Found, Listed};
 pub use identity::{Identity, RelayAccess};
