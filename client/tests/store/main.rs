@@ -1,6 +1,7 @@
 //! The client's store, by itself: what is durable, what is sent, what is applied, and what damage does.
 
 mod arriving;
+mod copies;
 mod damage;
 mod saving;
 mod sending;
