@@ -138,6 +138,10 @@ struct Sealed<'c> {
 }
 
 impl EachRow for Sealed<'_> {
+    fn table<const N: usize>(&mut self, _: &str) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     fn row<const N: usize>(&mut self, table: &str, key: &[u8; N], sealed: &[u8]) -> Result<(), StoreError> {
         self.check.rows += 1;
         let is_whole = payload(key, sealed).is_some();

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use redb::{ReadTransaction, ReadableTable, TableDefinition, TableError, TableHandle, WriteTransaction};
+use redb::{ReadTransaction, ReadableTable, Table, TableDefinition, TableError, TableHandle, WriteTransaction};
 use regard_core::id::to_hex;
 
 use super::rows::payload;
@@ -14,6 +14,9 @@ const COMMIT_BYTES: usize = 32 << 20;
 
 /// Goes through the rows of every table: table, key, sealed row.
 pub(super) trait EachRow {
+    /// A table begins; it may have no rows.
+    fn table<const N: usize>(&mut self, table: &str) -> Result<(), StoreError>;
+
     /// Takes a row in.
     fn row<const N: usize>(&mut self, table: &str, key: &[u8; N], sealed: &[u8]) -> Result<(), StoreError>;
 }
@@ -48,6 +51,7 @@ fn table<const N: usize>(reading: &ReadTransaction, name: &str, each: &mut impl 
         Err(TableError::TableTypeMismatch { .. }) => return Ok(false),
         other => other.map_err(StoreError::failed("opening a table"))?,
     };
+    each.table::<N>(name)?;
     for row in table.iter().map_err(StoreError::failed("reading rows"))? {
         let (key, value) = row.map_err(StoreError::failed("reading a row"))?;
         each.row(name, key.value(), value.value())?;
@@ -74,30 +78,40 @@ struct Copy<'d> {
 }
 
 impl EachRow for Copy<'_> {
+    fn table<const N: usize>(&mut self, table: &str) -> Result<(), StoreError> {
+        // Readers expect every table to be there, also without rows.
+        self.in_table::<N>(table, |_| Ok(()))
+    }
+
     fn row<const N: usize>(&mut self, table: &str, key: &[u8; N], sealed: &[u8]) -> Result<(), StoreError> {
         if payload(key, sealed).is_none() {
             return Err(StoreError::DamagedRow { table: table.into(), key: to_hex(key) });
         }
-        let transaction = match self.transaction.take() {
-            Some(transaction) => transaction,
-            None => self.database.begin_write().map_err(StoreError::failed("beginning to write"))?,
-        };
-        {
-            let definition = TableDefinition::<&[u8; N], &[u8]>::new(table);
-            let mut rows = transaction.open_table(definition).map_err(StoreError::failed("opening a table"))?;
-            rows.insert(key, sealed).map_err(StoreError::failed("writing a row"))?;
-        }
-        self.transaction = Some(transaction);
+        self.in_table::<N>(table, |rows| {
+            rows.insert(key, sealed).map_err(StoreError::failed("writing a row")).map(drop)
+        })?;
         self.rows += 1;
         self.bytes += N + sealed.len();
-        if self.bytes >= COMMIT_BYTES {
-            self.commit()?;
-        }
-        Ok(())
+        if self.bytes >= COMMIT_BYTES { self.commit() } else { Ok(()) }
     }
 }
 
 impl Copy<'_> {
+    fn in_table<const N: usize>(
+        &mut self,
+        table: &str,
+        work: impl FnOnce(&mut Table<'_, &'static [u8; N], &'static [u8]>) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let transaction = match self.transaction.take() {
+            Some(transaction) => transaction,
+            None => self.database.begin_write().map_err(StoreError::failed("beginning to write"))?,
+        };
+        let definition = TableDefinition::<&[u8; N], &[u8]>::new(table);
+        work(&mut transaction.open_table(definition).map_err(StoreError::failed("opening a table"))?)?;
+        self.transaction = Some(transaction);
+        Ok(())
+    }
+
     fn commit(&mut self) -> Result<(), StoreError> {
         self.bytes = 0;
         self.transaction.take().map_or(Ok(()), file::commit)

@@ -157,6 +157,19 @@ async fn a_copy_is_whole_goes_back_and_overwrites_nothing() {
     assert!(!folder.path().join("third").exists(), "nothing was begun");
 }
 
+/// A copy once lacked the tables that had no rows, and the relay that was made of it could not read them.
+#[tokio::test]
+async fn a_copy_has_tables_without_rows_too() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (data, copy) = (folder.path().join("data"), folder.path().join("copy"));
+    Relay::open(&data).expect("a relay").backup(&copy).expect("a copy");
+    assert_eq!(damage(&copy).await, [""; 0]);
+    let relay = Running::start(&copy).await;
+    let tokens = team(&relay, &[]).await;
+    let mut device = Device::connect(relay.address, &tokens[0]).await;
+    assert_eq!(seqs(&device.push(&[unit(1, vec![Growing::new(11).genesis()])]).await[0]), [1]);
+}
+
 #[tokio::test]
 async fn a_relay_says_whether_it_is_ready_and_keeps_its_figures_to_its_machine() {
     let data = tempfile::tempdir().expect("a folder");
