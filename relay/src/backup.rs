@@ -143,10 +143,10 @@ pub async fn restore(from: &Path, data: &Path, replace: bool) -> Result<Restored
 }
 
 async fn stopped(folder: &Path) -> Result<(), RelayError> {
-    match admin::is_running(folder).await {
-        true => Err(RelayError::Running { folder: folder.into() }),
-        false => Ok(()),
+    if admin::is_running(folder).await {
+        return Err(RelayError::Running { folder: folder.into() });
     }
+    Ok(())
 }
 
 fn unfinished_file(data: &Path, file: &str) -> PathBuf {
