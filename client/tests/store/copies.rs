@@ -11,6 +11,9 @@ use regard_core::record::Kind;
 
 use super::{Home, Log, set};
 
+/// Damages something.
+type Plant = fn(&Path);
+
 /// A store with an account, a contact that belongs to it and has many edits, and a task; one save came from the relay.
 fn lively() -> Home {
     let home = Home::ana();
@@ -155,7 +158,6 @@ fn a_sound_store_is_sound_and_every_damage_is_named() {
     let found = Store::check_folder(&path).expect("looked at");
     assert_eq!((found.damage.as_slice(), found.records), ([].as_slice(), 4));
 
-    type Plant = fn(&Path);
     let plants: [(&str, Plant); 13] = [
         ("a row of table “settings”", |path| flip::<&'static str>(path, "settings")),
         ("a row of table “documents”", |path| flip::<u64>(path, "documents")),

@@ -9,6 +9,9 @@ use regard_relay::{Check, Quota, Quotas, Relay, RelayError, Settings, StoreError
 
 use crate::support::{Device, Growing, Running, http, seqs, team, unit};
 
+/// Damages something; answers whether it was there.
+type Plant = fn(&Path) -> bool;
+
 /// A relay's files with some records of two devices, and the folder that holds them.
 async fn files() -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().expect("a folder");
@@ -47,10 +50,16 @@ fn change<const N: usize>(file: &Path, table: &str, make: impl FnOnce(&[u8]) -> 
     found
 }
 
-fn flip(value: &[u8]) -> Option<Vec<u8>> {
-    let mut flipped = value.to_vec();
-    flipped[0] ^= 1;
-    Some(flipped)
+fn flip<const N: usize>(file: &Path, table: &str) -> bool {
+    change::<N>(file, table, |value| {
+        let mut flipped = value.to_vec();
+        flipped[0] ^= 1;
+        Some(flipped)
+    })
+}
+
+fn remove<const N: usize>(file: &Path, table: &str) -> bool {
+    change::<N>(file, table, |_| None)
 }
 
 async fn damage(data: &Path) -> Vec<String> {
@@ -73,20 +82,19 @@ async fn sound_files_are_sound_and_every_damage_is_named() {
     assert_eq!(found.access.damage, [""; 0]);
     assert_eq!(found.log.changes, 144);
 
-    type Plant = fn(&Path) -> bool;
     let plants: [(&str, &str, Plant); 12] = [
-        ("log.redb", "of table “logs” is damaged", |file| change::<17>(file, "logs", flip)),
-        ("log.redb", "of table “segments” is damaged", |file| change::<12>(file, "segments", flip)),
-        ("log.redb", "of table “documents” is damaged", |file| change::<20>(file, "documents", flip)),
-        ("log.redb", "of table “index” is damaged", |file| change::<8>(file, "index", flip)),
-        ("log.redb", "of table “older” is damaged", |file| change::<40>(file, "older", flip)),
-        ("log.redb", "of table “usage” is damaged", |file| change::<32>(file, "usage", flip)),
-        ("access.redb", "of table “workspaces” is damaged", |file| change::<16>(file, "workspaces", flip)),
-        ("access.redb", "of table “devices” is damaged", |file| change::<32>(file, "devices", flip)),
-        ("log.redb", "does not follow 0", |file| change::<12>(file, "segments", |_| None)),
-        ("log.redb", "the index does not lead to the change", |file| change::<20>(file, "documents", |_| None)),
-        ("log.redb", "the index does not lead to the change", |file| change::<40>(file, "older", |_| None)),
-        ("log.redb", "the use of quotas", |file| change::<32>(file, "usage", |_| None)),
+        ("log.redb", "of table “logs” is damaged", |file| flip::<17>(file, "logs")),
+        ("log.redb", "of table “segments” is damaged", |file| flip::<12>(file, "segments")),
+        ("log.redb", "of table “documents” is damaged", |file| flip::<20>(file, "documents")),
+        ("log.redb", "of table “index” is damaged", |file| flip::<8>(file, "index")),
+        ("log.redb", "of table “older” is damaged", |file| flip::<40>(file, "older")),
+        ("log.redb", "of table “usage” is damaged", |file| flip::<32>(file, "usage")),
+        ("access.redb", "of table “workspaces” is damaged", |file| flip::<16>(file, "workspaces")),
+        ("access.redb", "of table “devices” is damaged", |file| flip::<32>(file, "devices")),
+        ("log.redb", "does not follow 0", |file| remove::<12>(file, "segments")),
+        ("log.redb", "the index does not lead to the change", |file| remove::<20>(file, "documents")),
+        ("log.redb", "the index does not lead to the change", |file| remove::<40>(file, "older")),
+        ("log.redb", "the use of quotas", |file| remove::<32>(file, "usage")),
     ];
     for (number, (file, told, plant)) in plants.into_iter().enumerate() {
         let copy = folder.path().join(number.to_string());
@@ -151,7 +159,7 @@ async fn a_copy_is_whole_goes_back_and_overwrites_nothing() {
     assert!(after.founding.is_none(), "the workspace is there");
     drop((before, after));
 
-    assert!(change::<12>(&copy.join("log.redb"), "segments", flip));
+    assert!(flip::<12>(&copy.join("log.redb"), "segments"));
     let refused = restore(&copy, &folder.path().join("third"), false).await;
     assert!(matches!(refused, Err(RelayError::DamagedBackup { .. })), "{refused:?}");
     assert!(!folder.path().join("third").exists(), "nothing was begun");
