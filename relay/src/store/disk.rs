@@ -104,7 +104,7 @@ impl StorageBackend for Disk {
 /// A disk that fails on demand: from a chosen write, flush or growth on, until it is mended.
 #[cfg(test)]
 #[derive(Debug, Default)]
-pub(super) struct Faults(Mutex<Option<u32>>);
+pub(super) struct Faults(Mutex<Option<u32>>, std::sync::atomic::AtomicBool);
 
 #[cfg(test)]
 impl Faults {
@@ -113,13 +113,25 @@ impl Faults {
         *self.0.lock().expect("no panic inside") = Some(passing);
     }
 
+    /// Panics instead of failing, once.
+    pub(super) fn panic_after(&self, passing: u32) {
+        self.1.store(true, std::sync::atomic::Ordering::Relaxed);
+        self.fail_after(passing);
+    }
+
     /// Makes it sound again; answers whether it has failed anything.
     pub(super) fn mend(&self) -> bool {
         self.0.lock().expect("no panic inside").take() == Some(0)
     }
 
     fn next(&self) -> Result<(), io::Error> {
-        match self.0.lock().expect("no panic inside").as_mut() {
+        let mut passing = self.0.lock().expect("no panic inside");
+        if *passing == Some(0) && self.1.swap(false, std::sync::atomic::Ordering::Relaxed) {
+            *passing = None;
+            drop(passing);
+            panic!("planted: the database panics");
+        }
+        match passing.as_mut() {
             None => Ok(()),
             Some(0) => Err(io::Error::new(io::ErrorKind::StorageFull, "no space left on the device")),
             Some(passing) => {

@@ -108,6 +108,24 @@ async fn wherever_the_disk_fails_nothing_is_acknowledged_that_is_lost_and_the_re
 }
 
 #[tokio::test]
+async fn a_panic_below_a_commit_ends_neither_the_writer_nor_what_is_durable() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = open(&folder.path().join("log.redb"));
+    let log = log_of(&store).await;
+    assert_eq!(places(&push(&store, &log, 1).await), [1]);
+    for point in 0..3 {
+        store.database.faults().panic_after(point);
+        let during = push(&store, &log, 2).await;
+        assert!(matches!(&during, UnitOutcome::Refused(refusal) if refusal.cause == Cause::Unavailable), "{during:?}");
+        store.database.faults().mend();
+        becomes_ready(&store).await;
+    }
+    let after = push(&store, &log, 3).await;
+    let last = *places(&after).last().expect("a place");
+    assert_eq!(logged(&store, &log).1.seq, last);
+}
+
+#[tokio::test]
 async fn the_access_file_recovers_too() {
     let folder = tempfile::tempdir().expect("a folder");
     let access = AccessStore::open(&folder.path().join("access.redb")).expect("a file");

@@ -1,5 +1,6 @@
 use std::fs::OpenOptions;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -198,7 +199,11 @@ impl Database {
     fn note_failure(&self, state: &mut State) {
         let Some(error) = self.health.take() else { return };
         tracing::error!(file = %self.path.display(), error, "the disk under the file failed");
-        state.open = None;
+        let open = state.open.take();
+        // A database that has panicked may do so again when it is given up; the file is let go all the same.
+        if catch_unwind(AssertUnwindSafe(|| drop(open))).is_err() {
+            tracing::error!(file = %self.path.display(), "the database could not be given up in order");
+        }
         // What giving it up may have failed in is the same failure.
         self.health.take();
         state.failed = Some(error);
