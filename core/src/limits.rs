@@ -137,6 +137,22 @@ pub const STREAM_FILTER_VALUES_MAX: usize = 256;
 /// How long a server that is told to stop waits for its connections.
 pub const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(5);
 
+// What a relay lets others use, unless whoever runs it says otherwise. Generous: they stop what runs wild, not a team.
+
+/// Bytes of changes that a workspace may store. A team that tracks a million mails a year with 1 KB each fills a tenth in six years.
+pub const WORKSPACE_BYTES_MAX: u64 = 64 << 30;
+/// Records of a workspace. A relay's index takes about 250 bytes for each.
+pub const WORKSPACE_DOCUMENTS_MAX: u64 = 10_000_000;
+/// Changes a second of a whole workspace, over ten seconds: what two cores take in, so that no workspace starves another for long.
+pub const WORKSPACE_CHANGES_PER_SECOND_MAX: u32 = 100_000;
+/// Bytes of changes that one device may bring. As many as the workspace may have: a device that fills an emptied relay again
+/// brings everybody's.
+pub const DEVICE_BYTES_MAX: u64 = WORKSPACE_BYTES_MAX;
+/// Records that one device may bring; the same holds as for bytes.
+pub const DEVICE_DOCUMENTS_MAX: u64 = WORKSPACE_DOCUMENTS_MAX;
+/// Changes a second of one device, over ten seconds: above what a client can make and send while it imports.
+pub const DEVICE_CHANGES_PER_SECOND_MAX: u32 = 50_000;
+
 // The client.
 
 /// Loaded documents kept in memory: 17.7 KB each, measured.

@@ -9,7 +9,7 @@ pub use access::MadeInvitation;
 use std::path::{Path, PathBuf};
 
 use axum::extract::State;
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
@@ -23,6 +23,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::ambient::Randomness;
+use crate::backup::Backup;
 use crate::error::RelayError;
 use crate::relay::Relay;
 use crate::server::denied::Denied;
@@ -31,6 +32,7 @@ use crate::{server, unix};
 
 const SOCKET: &str = "admin.sock";
 const WORKSPACES: &str = "/workspaces";
+const BACKUP: &str = "/backup";
 
 /// A way to a relay's files: through the process that has them open, or by opening them.
 pub enum Admin {
@@ -47,6 +49,11 @@ pub struct CreatedWorkspace {
     pub id: WorkspaceId,
     /// The secret of its founding invitation, as 64 hexadecimal digits.
     pub secret: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct MakeBackup {
+    folder: PathBuf,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -81,6 +88,22 @@ impl Admin {
         }
     }
 
+    /// Writes a consistent copy of the relay's files into a new folder.
+    ///
+    /// # Errors
+    /// As [`Relay::backup`]; [`RelayError::Serving`] where the running relay does not answer.
+    pub async fn backup(&self, to: &Path) -> Result<Backup, RelayError> {
+        // The relay that runs may be in another folder than who asks.
+        let folder = std::path::absolute(to).map_err(RelayError::Serving)?;
+        match self {
+            Self::Stopped(relay) => relay.backup(&folder),
+            Self::Running(socket) => {
+                let body = serde_json::to_vec(&MakeBackup { folder });
+                ask(socket, "POST", BACKUP, body.map_err(|error| RelayError::Serving(error.into()))?).await
+            }
+        }
+    }
+
     /// All workspaces.
     ///
     /// # Errors
@@ -101,13 +124,24 @@ impl Relay {
     pub async fn serve_admin(self, shutdown: impl Future<Output = ()> + Send + 'static) -> Result<(), RelayError> {
         let socket = self.inner.data.join(SOCKET);
         let listener = unix::bind_private_socket(&socket).map_err(RelayError::Serving)?;
-        let workspaces = Router::new().route(WORKSPACES, get(list_workspaces).post(create_workspace));
-        let router = workspaces.merge(access::router()).with_state(self);
+        let own = Router::new()
+            .route(WORKSPACES, get(list_workspaces).post(create_workspace))
+            .route(BACKUP, post(make_backup));
+        let router = own.merge(access::router()).with_state(self);
         let served = axum::serve(listener, router).with_graceful_shutdown(shutdown).await;
         // Left behind it does no harm: the next relay replaces it.
         let _ = std::fs::remove_file(&socket);
         served.map_err(RelayError::Serving)
     }
+}
+
+/// Whether a relay runs on the files in `data`.
+pub(crate) async fn is_running(data: &Path) -> bool {
+    unix::connect(&data.join(SOCKET)).await.is_ok()
+}
+
+async fn make_backup(State(relay): State<Relay>, Json(request): Json<MakeBackup>) -> Result<Json<Backup>, Denied> {
+    Ok(Json(server::blocking(move || relay.backup(&request.folder)).await?))
 }
 
 async fn list_workspaces(State(relay): State<Relay>) -> Result<Json<Vec<WorkspaceInfo>>, Denied> {

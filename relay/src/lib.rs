@@ -14,14 +14,20 @@
 
 pub mod admin;
 mod ambient;
+mod backup;
 mod error;
+mod metering;
+mod quotas;
 mod relay;
 mod server;
 mod store;
 pub mod tls;
 mod unix;
 
+pub use backup::{Backup, Check, Restored, check, restore};
 pub use error::RelayError;
+pub use metering::count_metrics;
+pub use quotas::{Quota, Quotas};
 pub use relay::{Relay, Settings};
-pub use store::{StoreError, WorkspaceInfo};
+pub use store::{FileCheck, StoreError, WorkspaceInfo};
 pub use unix::terminate_signal;

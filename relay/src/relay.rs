@@ -10,7 +10,8 @@ use regard_core::wire::access::Secret;
 use tokio::sync::Semaphore;
 
 use crate::error::RelayError;
-use crate::server::{Pages, Rooms};
+use crate::quotas::Quotas;
+use crate::server::{Pace, Pages, Rooms};
 use crate::store::{AccessError, AccessStore, LogStore, WorkspaceInfo};
 use crate::unix;
 
@@ -28,6 +29,10 @@ pub struct Settings {
     pub shutdown_patience: Duration,
     /// Connections at the same time.
     pub connections_max: usize,
+    /// What workspaces and devices may use.
+    pub quotas: Quotas,
+    /// Whether `/metrics` answers everybody, and not only programs on this machine.
+    pub public_metrics: bool,
 }
 
 impl Default for Settings {
@@ -38,6 +43,8 @@ impl Default for Settings {
             peers_interval: Duration::from_secs(1),
             shutdown_patience: SHUTDOWN_PATIENCE,
             connections_max: CONNECTIONS_MAX,
+            quotas: Quotas::default(),
+            public_metrics: false,
         }
     }
 }
@@ -59,6 +66,7 @@ pub(crate) struct Inner {
     pub(crate) inventories: Arc<Semaphore>,
     /// What readers of the visibility stream get alike.
     pub(crate) pages: Pages,
+    pub(crate) pace: Pace,
 }
 
 impl Relay {
@@ -77,10 +85,11 @@ impl Relay {
     pub fn open_with(data: &Path, settings: Settings) -> Result<Self, RelayError> {
         unix::make_private_folder(data).map_err(|source| RelayError::Folder { path: data.into(), source })?;
         let access = AccessStore::open(&data.join("access.redb"))?;
-        let logs = LogStore::open(&data.join("log.redb"))?;
-        let (rooms, pages) = (Rooms::default(), Pages::default());
+        let logs = LogStore::open(&data.join("log.redb"), settings.quotas)?;
+        let (rooms, pages, pace) = (Rooms::default(), Pages::default(), Pace::new(settings.quotas));
         let inventories = Arc::new(Semaphore::new(INVENTORIES_AT_ONCE_MAX));
-        Ok(Self { inner: Arc::new(Inner { data: data.into(), settings, access, logs, rooms, inventories, pages }) })
+        let inner = Inner { data: data.into(), settings, access, logs, rooms, inventories, pages, pace };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// Makes a workspace and answers the secret of the invitation that founds it: whoever uses it is the first member, an

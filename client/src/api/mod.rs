@@ -3,6 +3,7 @@
 //! The command calls the router in its own process, or, where another process owns the store, over a Unix socket in the
 //! store's folder. Both go through [`router`].
 
+mod backup;
 mod client;
 mod control;
 mod import;
@@ -73,6 +74,8 @@ pub fn router(workspace: Workspace) -> Router {
         .route("/v1/outbox", get(outbox::list))
         .route("/v1/outbox/export", post(outbox::export))
         .route("/v1/outbox/import", post(outbox::import))
+        .route("/v1/backup", post(backup::backup))
+        .route("/v1/check", get(backup::check))
         .route("/v1/watch", get(watch::watch))
         .route("/v1/visibility", get(visibility::visibility))
         .with_state(workspace)

@@ -67,13 +67,19 @@ impl From<StoreError> for Problem {
                 .hint("`regard init` makes a new workspace, `regard join LINK` joins one."),
             StoreError::Exists { .. } => Self::new(ProblemCode::Invalid, message)
                 .hint("Choose another folder with --store, or use the one that is there."),
+            StoreError::FileExists { .. } => {
+                Self::new(ProblemCode::Invalid, message).hint("Name another file for the copy.")
+            }
+            StoreError::UnknownTable { .. } => {
+                Self::new(ProblemCode::Failed, message).hint("Install the version that wrote the store.")
+            }
             StoreError::InUse { .. } => Self::new(ProblemCode::Failed, message)
                 .hint("Wait for the other command to end, or use the one that `regard up` runs."),
             StoreError::Format { .. } => {
                 Self::new(ProblemCode::Failed, message).hint("Install the version that wrote it.")
             }
             StoreError::Damaged { .. } => Self::new(ProblemCode::Damaged, message).hint(
-                "Nothing was changed. Restore the folder from a backup, or join the workspace anew in another folder.",
+                "Nothing was changed. `regard restore` puts a backup into another folder; or join the workspace anew there.",
             ),
             StoreError::Folder { source, .. } => Self::with_causes(message, &source),
             StoreError::Failed { source, .. } => Self::with_causes(message, &*source),

@@ -366,3 +366,19 @@ impl From<Refusal> for Problem {
         }
     }
 }
+
+/// Where to write a copy of the store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackupRequest {
+    /// The file, with its whole path: the process that writes it may be in another folder.
+    pub file: std::path::PathBuf,
+}
+
+/// A copy of the store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackupAnswer {
+    /// The file.
+    pub file: std::path::PathBuf,
+    /// Its size in bytes.
+    pub bytes: u64,
+}

@@ -62,6 +62,9 @@ enum Command {
     Online(c::link::Online),
     Watch(c::watch::Watch),
     Inspect(c::inspect::Inspect),
+    Backup(c::backup::Backup),
+    Restore(c::backup::Restore),
+    Check(c::backup::Check),
     Demo(crate::demo::Demo),
 }
 
@@ -109,6 +112,9 @@ async fn run(cli: Cli, output: &Output) -> Result<(), Failure> {
         Command::Online(command) => command.run(&context).await,
         Command::Watch(command) => command.run(&context).await,
         Command::Inspect(command) => command.run(&context).await,
+        Command::Backup(command) => command.run(&context).await,
+        Command::Restore(command) => command.run(&context),
+        Command::Check(command) => command.run(&context).await,
         Command::Demo(command) => command.run(output.is_json()).await.map_err(Failure::from),
     }
 }

@@ -19,6 +19,18 @@ pub enum StoreError {
         /// The folder.
         folder: PathBuf,
     },
+    /// A copy was to be written where there is a file.
+    #[error("there is a file {path} already, and it is not overwritten")]
+    FileExists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The store has a table that a copy would lack.
+    #[error("this program does not know what the table “{table}” is, and a copy would lack it")]
+    UnknownTable {
+        /// The table.
+        table: String,
+    },
     /// Another process has it open.
     #[error("the store in {folder} is in use by another process")]
     InUse {

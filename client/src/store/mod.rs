@@ -4,7 +4,9 @@
 //! are opened on demand; a few stay loaded. One process owns a store.
 
 mod apply;
+mod backup;
 mod carry;
+mod check;
 mod contact;
 mod copy;
 mod documents;
@@ -26,6 +28,7 @@ mod visibility;
 
 pub use apply::Arrived;
 pub use carry::Carried;
+pub use check::StoreCheck;
 pub use contact::ShutOut;
 pub use error::StoreError;
 pub use export::UnsentSave;

@@ -44,12 +44,21 @@ impl<K: Key + 'static> Rows<K> {
         key: &K::SelfType<'_>,
         stored: &[u8],
     ) -> Result<T, StoreError> {
-        let damaged = |why: &str| StoreError::damaged(format!("a row of table “{}” {why}", self.name));
-        let (checksum, value) = stored.split_at_checked(4).ok_or_else(|| damaged("is cut off"))?;
+        let value = self.value(key, stored)?;
+        regard_core::wire::decode(value, "row").map_err(|error| self.damaged(&error.detail))
+    }
+
+    /// The bytes of a row's value, where its checksum matches.
+    pub(super) fn value<'r>(&self, key: &K::SelfType<'_>, stored: &'r [u8]) -> Result<&'r [u8], StoreError> {
+        let (checksum, value) = stored.split_at_checked(4).ok_or_else(|| self.damaged("is cut off"))?;
         if checksum != self.checksum(key, value) {
-            return Err(damaged("does not match its checksum"));
+            return Err(self.damaged("does not match its checksum"));
         }
-        regard_core::wire::decode(value, "row").map_err(|error| damaged(&error.detail))
+        Ok(value)
+    }
+
+    fn damaged(&self, why: &str) -> StoreError {
+        StoreError::damaged(format!("a row of table “{}” {why}", self.name))
     }
 
     fn seal(&self, key: &K::SelfType<'_>, value: &[u8]) -> Vec<u8> {

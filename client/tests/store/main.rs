@@ -2,6 +2,7 @@
 
 mod arriving;
 mod carrying;
+mod copies;
 mod damage;
 mod reconciling;
 mod redoing;

@@ -142,6 +142,21 @@ impl Admission {
         may_bring: &dyn Fn(&Header) -> Result<(), Refusal>,
         source: &mut S,
     ) -> Result<Result<Vec<Placed>, Refusal>, S::Error> {
+        self.admit_where(headers, may_bring, source, |_| Ok(()))
+    }
+
+    /// The same for units that must also be approved once it is known which of their changes are new, for example by what
+    /// they would take up.
+    ///
+    /// # Errors
+    /// As [`Admission::admit`]; a refusal of `approve` leaves everything as it was, too.
+    pub fn admit_where<S: IndexSource>(
+        &mut self,
+        headers: &[(DocumentId, &Header)],
+        may_bring: &dyn Fn(&Header) -> Result<(), Refusal>,
+        source: &mut S,
+        approve: impl FnOnce(&[Placed]) -> Result<(), Refusal>,
+    ) -> Result<Result<Vec<Placed>, Refusal>, S::Error> {
         let head = self.head;
         let mut placed = Vec::with_capacity(headers.len());
         let mut heads = Vec::with_capacity(headers.len());
@@ -160,6 +175,10 @@ impl Admission {
                     return Err(error);
                 }
             }
+        }
+        if let Err(refusal) = approve(&placed) {
+            self.take_back(headers, &placed, heads, head);
+            return Ok(Err(refusal));
         }
         for (document, _) in headers {
             if let Some(touched) = self.touched.get_mut(document) {

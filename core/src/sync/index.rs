@@ -80,6 +80,12 @@ impl DocumentIndex {
         self.count > self.recent.len() as u64
     }
 
+    /// How many changes only the table of spilled ones knows.
+    #[must_use]
+    pub fn spilled_count(&self) -> u64 {
+        self.count.saturating_sub(self.recent.len() as u64)
+    }
+
     /// What stands for the document's heads.
     #[must_use]
     pub fn digest(&self) -> HeadsDigest {

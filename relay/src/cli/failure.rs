@@ -6,6 +6,7 @@ use regard_relay::tls::TlsError;
 use regard_relay::{RelayError, StoreError};
 
 use crate::settings::BadSettings;
+
 /// What a person is told when a command fails.
 pub(super) struct Failure {
     /// What happened, without the full stop.
@@ -51,6 +52,10 @@ impl From<RelayError> for Failure {
             RelayError::Store(StoreError::Format { .. }) => {
                 Some("use the version of regard-relay that wrote the file, or a newer one")
             }
+            RelayError::Running { .. } => Some("stop it first; `regard-relay backup` works while it runs"),
+            RelayError::Exists { .. } => Some("name another folder; `restore` sets aside what is there with --replace"),
+            RelayError::Absent { .. } => Some("give the folder with log.redb and access.redb"),
+            RelayError::DamagedBackup { .. } => Some("`regard-relay check FOLDER` tells all of it; take another copy"),
             RelayError::Folder { .. } => Some("choose a folder that you can write with --data"),
             _ => None,
         };

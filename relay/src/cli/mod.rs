@@ -3,6 +3,7 @@
 mod device;
 mod failure;
 mod member;
+mod operations;
 mod serve;
 mod serving;
 mod settings;
@@ -68,6 +69,8 @@ enum Command {
     Member(member::Member),
     #[command(subcommand)]
     Device(device::Device),
+    #[command(flatten)]
+    Operation(operations::Operation),
 }
 
 /// Runs the command that the process was given.
@@ -83,20 +86,22 @@ pub(crate) fn run() -> ExitCode {
         .map_err(Failure::from)
         .and_then(|runtime| runtime.block_on(perform(arguments)));
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(failure) => failure.report(),
     }
 }
 
-async fn perform(arguments: Arguments) -> Result<(), Failure> {
+async fn perform(arguments: Arguments) -> Result<ExitCode, Failure> {
     let places = &arguments.places;
     match arguments.command {
-        Command::Serve(command) => command.run(places).await,
-        Command::Settings(command) => command.run(places),
-        Command::Workspace(command) => command.run(places).await,
-        Command::Member(command) => command.run(places).await,
-        Command::Device(command) => command.run(places).await,
+        Command::Serve(command) => command.run(places).await?,
+        Command::Settings(command) => command.run(places)?,
+        Command::Workspace(command) => command.run(places).await?,
+        Command::Member(command) => command.run(places).await?,
+        Command::Device(command) => command.run(places).await?,
+        Command::Operation(command) => return command.run(places).await,
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Writes a line of data; a reader that has gone is no error.

@@ -25,7 +25,15 @@ impl Serve {
         if !settings.listen.ip().is_loopback() && !is_encrypted && !settings.insecure_http {
             return Err(unprotected(settings.listen));
         }
-        let relay = Relay::open(&settings.data)?;
+        regard_relay::count_metrics()?;
+        let relay = Relay::open_with(
+            &settings.data,
+            regard_relay::Settings {
+                quotas: settings.quotas.quotas(),
+                public_metrics: settings.public_metrics,
+                ..regard_relay::Settings::default()
+            },
+        )?;
         let tls = tls(&settings)?;
         let listener = TcpListener::bind(settings.listen).await.map_err(|error| Failure {
             sentence: format!("The relay cannot listen on {}: {error}", settings.listen),

@@ -26,6 +26,7 @@ use super::rooms::Room;
 use super::sender::{Outlet, Sender};
 use super::{Served, blocking, http, stopped};
 use crate::ambient;
+use crate::metering::Present;
 use crate::store::{AccessError, Caller, Log};
 
 /// Bytes of the buffers of one socket; the library's own default would take 128 KB of every idle connection.
@@ -62,6 +63,7 @@ pub(super) async fn upgrade(
 
 async fn run(served: Served, caller: Caller, mut socket: WebSocket) {
     let _alive = served.alive.clone();
+    let _counted = Present::connection();
     let begun = tokio::select! {
         begun = begin(&served, &caller, &mut socket) => begun,
         () = stopped(served.stopping.clone()) => Err(Some(stopping())),
@@ -71,6 +73,7 @@ async fn run(served: Served, caller: Caller, mut socket: WebSocket) {
         Err(refusal) => return refuse(&served, socket, refusal).await,
     };
     let (presence, ended) = begun.room.enter(&served.relay, caller.device);
+    let _online = Present::device();
     tracing::info!(workspace = %caller.workspace, device = %caller.device, program = begun.hello.program, "connected");
     let (sink, mut stream) = socket.split();
     let (orders, ordered) = mpsc::channel(CONNECTION_QUEUE_MAX);

@@ -8,6 +8,8 @@ pub(crate) mod denied;
 mod http;
 mod keys;
 mod listing;
+mod operations;
+mod pace;
 mod patient;
 mod peers;
 mod poll;
@@ -27,6 +29,7 @@ use regard_core::limits::HTTP_BODY_BYTES_MAX;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, watch};
 
+pub(crate) use pace::Pace;
 pub(crate) use rooms::Rooms;
 pub(crate) use visibility::Pages;
 
@@ -137,7 +140,9 @@ pub(crate) async fn blocking<T: Send + 'static, E: From<StoreError> + Send + 'st
 
 fn router(served: Served) -> Router {
     Router::new()
-        .route("/healthz", get(async || "ok"))
+        .route(operations::HEALTHZ, get(async || "ok"))
+        .route(operations::READYZ, get(operations::readyz))
+        .route(operations::METRICS, get(operations::metrics))
         .route("/v1/workspaces/{id}/devices", post(http::join))
         .route("/v1/workspaces/{id}/devices/{device}", delete(rights::shut_out))
         .route("/v1/workspaces/{id}/members/{member}", delete(rights::remove).patch(rights::role))
@@ -151,6 +156,7 @@ fn router(served: Served) -> Router {
         .route("/v1/workspaces/{id}/sync", get(connection::upgrade))
         .route("/v1/workspaces/{id}/visibility", get(visibility::stream))
         .fallback(http::nothing_here)
+        .layer(axum::middleware::from_fn(operations::note))
         .layer(DefaultBodyLimit::max(HTTP_BODY_BYTES_MAX))
         .with_state(served)
 }

@@ -17,6 +17,7 @@ use super::rooms::{Presence, Room};
 use super::sender::{Order, Outcomes};
 use super::{Served, blocking};
 use crate::ambient;
+use crate::metering;
 use crate::relay::Inner;
 use crate::store::{Caller, CheckedPush, Log, StoreError};
 
@@ -90,6 +91,7 @@ impl Reader {
             }
             Ok(Some(Ok(Message::Close(_))) | None) | Err(_) => return Err(End(None)),
         };
+        metering::received(bytes.len());
         match wire::decode(&bytes, "frame")? {
             ClientFrame::Hello(_) => Err(Refusal::new(Cause::Malformed, "a Hello comes once, and first").into()),
             ClientFrame::Push(push) => self.push(push).await,
@@ -118,8 +120,15 @@ impl Reader {
             checked??
         };
         let count = units.len();
+        metering::push();
+        let changes = units.iter().flatten().map(|unit| unit.headers.len()).sum();
+        // Whoever sends faster than allowed is read more slowly.
+        self.relay.pace.wait(self.caller.workspace, self.caller.device, changes).await;
         let outcomes = if units.iter().all(Result::is_err) {
-            let refusals = units.into_iter().filter_map(Result::err).map(UnitOutcome::Refused);
+            let refusals = units.into_iter().filter_map(Result::err).map(|refusal| {
+                metering::units_refused(refusal.cause, 1);
+                UnitOutcome::Refused(refusal)
+            });
             Outcomes::Known(refusals.collect())
         } else {
             let log = Arc::clone(self.log(scope));

@@ -16,6 +16,7 @@ use tokio::time::{Instant, timeout};
 use super::connection::{Logs, stopping};
 use super::rooms::Room;
 use super::{Served, blocking, stopped};
+use crate::metering;
 use crate::store::{AccessError, Caller, Log, LoggedFrame, StoreError};
 
 /// What the reading side of a connection asks the sending side to do.
@@ -67,9 +68,20 @@ impl Outlet {
     }
 
     async fn message(&mut self, message: Message) -> Result<(), Gone> {
+        let bytes = match &message {
+            Message::Binary(frame) => frame.len(),
+            _ => 0,
+        };
         match timeout(self.patience, self.sink.send(message)).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) | Err(_) => Err(Gone),
+            Ok(Ok(())) => {
+                metering::sent(bytes);
+                Ok(())
+            }
+            Ok(Err(_)) => Err(Gone),
+            Err(_) => {
+                metering::slow_consumer();
+                Err(Gone)
+            }
         }
     }
 }
@@ -258,6 +270,7 @@ impl Sender {
                 self.outlet.frame(&RelayFrame::Advanced { scope: following.log.scope, cursor }).await?;
             } else {
                 self.outlet.message(Message::Binary(Bytes::from_owner(Shared(segment)))).await?;
+                metering::segment_sent();
             }
         }
         Ok(())

@@ -5,6 +5,7 @@
 
 mod error;
 mod load;
+mod quotas;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use error::BadSettings;
 pub(crate) use load::Loaded;
+use quotas::{QuotaFlags, QuotaSettings};
 
 /// The port where devices look for a relay that says nothing else.
 const PORT_DEFAULT: u16 = 7171;
@@ -37,6 +39,11 @@ pub(crate) struct Settings {
     pub(crate) tls_self_signed: bool,
     /// Names and addresses that a certificate is made for, beside the one that the relay listens on.
     pub(crate) tls_name: Vec<String>,
+    /// Whether `/metrics` answers everybody, and not only programs on this machine.
+    pub(crate) public_metrics: bool,
+    /// What workspaces and devices may use.
+    #[serde(flatten)]
+    pub(crate) quotas: QuotaSettings,
 }
 
 impl Default for Settings {
@@ -50,6 +57,8 @@ impl Default for Settings {
             tls_key: None,
             tls_self_signed: false,
             tls_name: Vec::new(),
+            public_metrics: false,
+            quotas: QuotaSettings::default(),
         }
     }
 }
@@ -85,6 +94,13 @@ pub(crate) struct Flags {
     #[arg(long, value_name = "NAME")]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tls_name: Vec<String>,
+    /// Let everybody read /metrics, and not only programs on this machine.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    public_metrics: Option<bool>,
+    #[command(flatten)]
+    #[serde(flatten)]
+    quotas: QuotaFlags,
 }
 
 impl Flags {

@@ -1,9 +1,8 @@
 //! One commit: the pushes that were waiting, judged unit by unit and written together.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
-use redb::Database;
 use regard_core::error::{Cause, Refusal};
 use regard_core::gate::Header;
 use regard_core::id::{DeviceId, DocumentId};
@@ -14,9 +13,13 @@ use regard_core::time::Timestamp;
 use regard_core::wire::{self, Cursor, RelayFrame, RunningHash, Segment, Unit, UnitOutcome};
 
 use super::documents::{self, Documents, IndexCache};
+use super::file::Database;
 use super::recent::LoggedFrame;
 use super::tables::{LogRow, LogTables, SegmentRow, first_seq, log_key, segment_key};
+use super::usage::{Ledger, Used};
+use super::writer::OpenLogs;
 use super::{Log, StoreError, file};
+use crate::quotas::Quotas;
 
 /// A push as the writer takes it: checked units, and the refusals of those that were not even worth asking.
 pub(crate) struct CheckedPush {
@@ -37,11 +40,46 @@ pub(super) struct Committed {
     pub(super) grown: Vec<(Arc<Log>, Vec<Arc<LoggedFrame>>, Cursor)>,
 }
 
+impl Committed {
+    /// How many changes were logged.
+    pub(super) fn changes(&self) -> u64 {
+        let segments = self.grown.iter().flat_map(|(_, segments, _)| segments);
+        segments.map(|segment| segment.last_seq + 1 - segment.first_seq).sum()
+    }
+}
+
 /// What the writer remembers from commit to commit.
 pub(super) struct Memory {
     pub(super) cache: IndexCache,
     /// The row of the next new document.
     pub(super) next_document: u64,
+    /// The opening of the file that all this was learned from.
+    pub(super) opening: u64,
+    pub(super) quotas: Quotas,
+}
+
+impl Memory {
+    /// Learns anew what is stored where the file was opened again: a commit that failed may have become durable all the
+    /// same, and what was durable must still be there.
+    fn after_opening(&mut self, opening: u64, tables: &LogTables<'_>, logs: &OpenLogs) -> Result<(), StoreError> {
+        let open: Vec<Arc<Log>> =
+            logs.lock().unwrap_or_else(PoisonError::into_inner).values().map(Arc::clone).collect();
+        for log in open {
+            let key = log_key(log.workspace, log.scope);
+            let stored = tables.logs.get(&key, |row| wire::decode::<LogRow>(row, "log"))?;
+            let stored = stored.map(|row| Cursor { epoch: row.epoch, seq: row.head_seq, hash: row.head_hash });
+            let known = log.head();
+            match stored {
+                Some(head) if head == known => {}
+                Some(head) if head.epoch == known.epoch && head.seq > known.seq => log.advance(head),
+                _ => return Err(StoreError::WentBack { workspace: log.workspace, scope: log.scope, known: known.seq }),
+            }
+        }
+        self.cache = IndexCache::new();
+        self.next_document = tables.documents.count()? + 1;
+        self.opening = opening;
+        Ok(())
+    }
 }
 
 /// Judges and writes the pushes. When this returns, everything that the answer tells is durable; where it fails, nothing
@@ -49,16 +87,22 @@ pub(super) struct Memory {
 pub(super) fn commit(
     database: &Database,
     memory: &mut Memory,
+    open: &OpenLogs,
     pushes: Vec<CheckedPush>,
     at: Timestamp,
 ) -> Result<Committed, StoreError> {
     let transaction = file::begin(database)?;
     let mut tables = LogTables::open(&transaction)?;
+    let opening = database.openings();
+    if opening != memory.opening {
+        memory.after_opening(opening, &tables, open)?;
+    }
+    let mut ledger = Ledger::new(memory.quotas);
     let mut logs: BTreeMap<u32, LogCommit> = BTreeMap::new();
     let mut outcomes = Vec::with_capacity(pushes.len());
     for push in pushes {
         let log = logs.entry(push.log.row).or_insert_with(|| LogCommit::new(Arc::clone(&push.log), at));
-        outcomes.push(log.push(push, &mut tables, &mut memory.cache)?);
+        outcomes.push(log.push(push, &mut tables, &mut memory.cache, &mut ledger)?);
     }
     let mut next_document = memory.next_document;
     let mut grown = Vec::new();
@@ -69,6 +113,9 @@ pub(super) fn commit(
         if !finished.segments.is_empty() {
             grown.push((finished.log, finished.segments, finished.head));
         }
+    }
+    if !grown.is_empty() {
+        ledger.store(&mut tables.usage)?;
     }
     drop(tables);
     if grown.is_empty() {
@@ -132,14 +179,16 @@ impl LogCommit {
         push: CheckedPush,
         tables: &mut LogTables<'_>,
         cache: &mut IndexCache,
+        ledger: &mut Ledger,
     ) -> Result<Vec<UnitOutcome>, StoreError> {
+        ledger.load(&tables.usage, self.log.workspace, push.carrier)?;
         let mut outcomes = Vec::with_capacity(push.units.len());
         let mut segment = self.empty_segment(push.carrier);
         let mut kinds = Vec::new();
         let mut weight = 0;
         for unit in push.units {
             let admitted = match &unit {
-                Ok(unit) => self.admit(unit, &push.complete, tables, cache)?,
+                Ok(unit) => self.admit(unit, &push.complete, push.carrier, tables, cache, ledger)?,
                 Err(refusal) => Err(refusal.clone()),
             };
             match (unit, admitted) {
@@ -172,8 +221,10 @@ impl LogCommit {
         &mut self,
         unit: &CheckedUnit,
         complete: &HashSet<DeviceId>,
+        carrier: DeviceId,
         tables: &LogTables<'_>,
         cache: &mut IndexCache,
+        ledger: &mut Ledger,
     ) -> Result<Result<Vec<Placed>, Refusal>, StoreError> {
         let headers: Vec<(DocumentId, &Header)> =
             unit.unit.changes.iter().map(|change| change.document).zip(&unit.headers).collect();
@@ -183,7 +234,9 @@ impl LogCommit {
             let is_made_up = header.actor.device().into_iter().chain(author).any(|device| complete.contains(&device));
             if is_made_up { Err(foreign(unit)) } else { Ok(()) }
         };
-        self.admission.admit(&headers, &may_bring, &mut source)
+        let workspace = self.log.workspace;
+        let charge = |placed: &[Placed]| ledger.charge(workspace, carrier, Used::by(unit, placed));
+        self.admission.admit_where(&headers, &may_bring, &mut source, charge)
     }
 
     /// A unit is visible since its last change is: now, or since the segment that holds that one.

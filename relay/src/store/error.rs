@@ -1,6 +1,8 @@
 use std::path::PathBuf;
 
 use regard_core::error::{Cause, Refusal};
+use regard_core::id::WorkspaceId;
+use regard_core::wire::Scope;
 
 /// Why the relay's files could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +41,20 @@ pub enum StoreError {
         /// What is wrong with it.
         what: String,
     },
+    /// The same for a row that was only copied.
+    #[error("the row {key} of table “{table}” is damaged: its checksum does not match")]
+    DamagedRow {
+        /// The table.
+        table: String,
+        /// The row's key, as hexadecimal digits.
+        key: String,
+    },
+    /// The file has a table of which not even the form is known.
+    #[error("this program does not know what the table “{table}” is, and would lose it")]
+    UnknownTable {
+        /// The table.
+        table: String,
+    },
     /// The operation failed in the database or the disk below it.
     #[error("the relay's store failed in {doing}")]
     Failed {
@@ -61,9 +77,31 @@ pub enum StoreError {
         /// What is wrong with it.
         what: String,
     },
+    /// After the file was opened again it lacks what was durable before.
+    #[error(
+        "the log “{scope}” of workspace {workspace} lacks changes up to {known} that were durable before its disk failed; \
+         started again, the relay tells its devices, which bring them once more"
+    )]
+    WentBack {
+        /// The log's workspace.
+        workspace: WorkspaceId,
+        /// Its scope.
+        scope: Scope,
+        /// The last place that was durable.
+        known: u64,
+    },
     /// The operating system gave no random bytes.
     #[error("the operating system gives no random bytes")]
     NoRandomness(#[source] std::io::Error),
+    /// The last commit failed for another reason than the disk, and none has succeeded since.
+    #[error("the last commit failed: {told}")]
+    LastCommit {
+        /// Why.
+        told: String,
+    },
+    /// The database panicked, which it does on some damage.
+    #[error("the relay's store stopped in the middle of a commit")]
+    Panicked,
     /// The thread that writes has ended.
     #[error("the relay's store is closed")]
     Closed,

@@ -3,7 +3,6 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use redb::{Database, ReadableDatabase};
 use regard_core::gate;
 use regard_core::id::{ChangeHash, WorkspaceId};
 use regard_core::limits::{COMMIT_BYTES_MAX, COMMIT_QUEUE_MAX};
@@ -11,12 +10,15 @@ use regard_core::wire::{self, Cursor, Scope, Segment, UnitOutcome};
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use super::commit::CheckedPush;
+use super::file::{Database, Snapshot};
 use super::recent::{LoggedFrame, Recent};
 use super::standing::Standings;
 use super::tables::{LOG_FORMAT, LogRow, LogTables, SegmentRow};
 use super::tables::{first_seq, segment_key, segments};
-use super::writer::{OpenLogs, Request, Writer};
+use super::writer::{LastFailure, OpenLogs, Request, Writer};
 use super::{StoreError, file};
+use crate::metering;
+use crate::quotas::Quotas;
 
 /// Kilobytes of pushes that may wait for the writer: a few commits' worth keeps it busy, whatever the queue's length.
 const WAITING_KILOBYTES_MAX: u32 = 64 << 10;
@@ -61,7 +63,7 @@ impl Log {
 
 /// The logs of all workspaces: `log.redb` and the thread that writes it.
 pub(crate) struct LogStore {
-    database: Arc<Database>,
+    pub(super) database: Arc<Database>,
     recent: Arc<Recent>,
     logs: OpenLogs,
     standings: Arc<Standings>,
@@ -70,21 +72,23 @@ pub(crate) struct LogStore {
     /// Bounds the bytes that wait, in kilobytes.
     room: Arc<Semaphore>,
     writer: Option<JoinHandle<()>>,
+    last_failure: LastFailure,
 }
 
 impl LogStore {
     /// Opens or creates the file and starts its writer.
-    pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
+    pub(crate) fn open(path: &Path, quotas: Quotas) -> Result<Self, StoreError> {
         let database = Arc::new(file::open(path, LOG_FORMAT, |transaction| LogTables::open(transaction).map(drop))?);
         let (recent, logs): (Arc<Recent>, OpenLogs) = (Arc::default(), Arc::new(Mutex::new(HashMap::new())));
-        let standings = Arc::new(Standings::default());
-        let (base, standing) = (Arc::clone(&database), Arc::clone(&standings));
-        let writer = Writer::new(base, Arc::clone(&recent), Arc::clone(&logs), standing)?;
+        let (standings, last_failure) = (Arc::new(Standings::default()), LastFailure::default());
+        let (known, standing, failure) = (Arc::clone(&logs), Arc::clone(&standings), Arc::clone(&last_failure));
+        let writer = Writer::new(Arc::clone(&database), Arc::clone(&recent), known, standing, quotas, failure)?;
         let room = Arc::new(Semaphore::new(WAITING_KILOBYTES_MAX as usize));
         let (requests, waiting) = mpsc::channel(COMMIT_QUEUE_MAX);
         let thread = std::thread::Builder::new().name("log writer".into()).spawn(move || writer.run(waiting));
         let thread = thread.map_err(|error| StoreError::failed("starting the writer")(redb::Error::Io(error)))?;
-        Ok(Self { database, recent, logs, standings, requests: Some(requests), room, writer: Some(thread) })
+        let (requests, writer) = (Some(requests), Some(thread));
+        Ok(Self { database, recent, logs, standings, requests, room, writer, last_failure })
     }
 
     /// The log of a scope; begun, with a new epoch, where there is none.
@@ -104,6 +108,7 @@ impl LogStore {
         let kilobytes = u32::try_from(bytes >> 10).unwrap_or(u32::MAX).clamp(1, WAITING_KILOBYTES_MAX);
         let room = Arc::clone(&self.room).acquire_many_owned(kilobytes).await.map_err(|_| StoreError::Closed)?;
         let (reply, outcomes) = oneshot::channel();
+        metering::commit_queue(1);
         self.ask(Request::Push { push, bytes, room, reply }).await?;
         Ok(outcomes)
     }
@@ -190,6 +195,35 @@ impl LogStore {
         self.database.begin_read().map_err(StoreError::failed("beginning to read"))
     }
 
+    /// A view of the last committed state, and the way to write it into a new file.
+    pub(crate) fn snapshot(&self) -> Result<Snapshot, StoreError> {
+        self.database.snapshot()
+    }
+
+    /// Whether pushes can be taken in: the file can be read and written, the last commit did not fail, and the writer lives.
+    /// Reads the disk; after a failure of it, writes a little to find out whether it is over.
+    pub(crate) fn check_ready(&self) -> Result<(), StoreError> {
+        if self.requests.as_ref().is_none_or(mpsc::Sender::is_closed) {
+            return Err(StoreError::Closed);
+        }
+        self.database.check_ready()?;
+        let mut last = self.last_failure.lock().unwrap_or_else(PoisonError::into_inner);
+        match last.take() {
+            // The disk was the reason, and it has just been found sound.
+            None | Some(StoreError::Failed { .. } | StoreError::Panicked) => Ok(()),
+            Some(error) => {
+                let told = error.to_string();
+                *last = Some(error);
+                Err(StoreError::LastCommit { told })
+            }
+        }
+    }
+
+    /// Bytes of the file.
+    pub(crate) fn file_bytes(&self) -> u64 {
+        std::fs::metadata(self.database.path()).map_or(0, |file| file.len())
+    }
+
     async fn ask(&self, request: Request) -> Result<(), StoreError> {
         let requests = self.requests.as_ref().ok_or(StoreError::Closed)?;
         requests.send(request).await.map_err(|_| StoreError::Closed)
@@ -255,7 +289,7 @@ mod tests {
     async fn a_commit_that_fails_refuses_its_pushes_and_changes_nothing() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("log.redb");
-        let store = LogStore::open(&path).expect("a file");
+        let store = LogStore::open(&path, Quotas::default()).expect("a file");
         let workspace = WorkspaceId::from_bytes([1; 16]);
         let log = store.log(workspace, Scope::Records).await.expect("a log");
         assert!(matches!(outcome(&store, &log, 1).await, UnitOutcome::Visible { .. }));
@@ -263,7 +297,7 @@ mod tests {
         drop((log, store));
 
         // One index is damaged on disk; the store was closed, so that none is in memory.
-        let database = Database::create(&path).expect("a database");
+        let database = redb::Database::create(&path).expect("a database");
         let transaction = database.begin_write().expect("a transaction");
         let table = redb::TableDefinition::<&[u8; 8], &[u8]>::new(INDEX.0);
         let rubbish = b"rubbish".as_slice();
@@ -271,7 +305,7 @@ mod tests {
         transaction.commit().expect("committed");
         drop(database);
 
-        let store = LogStore::open(&path).expect("a file");
+        let store = LogStore::open(&path, Quotas::default()).expect("a file");
         let log = store.log(workspace, Scope::Records).await.expect("a log");
         let refused = outcome(&store, &log, 1).await;
         assert!(

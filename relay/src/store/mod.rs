@@ -4,9 +4,14 @@
 //! what a backup must not miss; the first can be refilled by the devices.
 
 mod access;
+mod check;
 mod commit;
+mod copy;
+mod disk;
 mod documents;
 mod error;
+#[cfg(test)]
+mod failing;
 mod file;
 mod inventory;
 mod log;
@@ -14,11 +19,15 @@ mod recent;
 mod rows;
 mod standing;
 mod tables;
+mod usage;
 mod writer;
 
 pub use access::WorkspaceInfo;
 pub(crate) use access::{AccessError, AccessStore, By, Caller, Rights, StoredPeer};
+pub use check::FileCheck;
+pub(crate) use check::{check_access, check_log};
 pub(crate) use commit::CheckedPush;
 pub use error::StoreError;
+pub(crate) use file::is_free;
 pub(crate) use log::{Log, LogStore};
 pub(crate) use recent::LoggedFrame;

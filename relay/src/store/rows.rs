@@ -105,10 +105,7 @@ impl<const N: usize, T: ReadableTable<&'static [u8; N], &'static [u8]>> Rows<N, 
         sealed: &[u8],
         decode: impl FnOnce(&[u8]) -> Result<R, E>,
     ) -> Result<R, StoreError> {
-        let payload = sealed
-            .split_last_chunk::<CHECKSUM_BYTES>()
-            .filter(|(payload, found)| u32::from_le_bytes(**found) == checksum(key, payload));
-        let (payload, _) = payload.ok_or_else(|| self.damaged(key, "its checksum does not match"))?;
+        let payload = payload(key, sealed).ok_or_else(|| self.damaged(key, "its checksum does not match"))?;
         decode(payload).map_err(|error| self.damaged(key, &error.to_string()))
     }
 }
@@ -121,6 +118,12 @@ impl<const N: usize> WriteRows<'_, N> {
         self.table.insert(key, payload.as_slice()).map_err(StoreError::failed("writing a row"))?;
         Ok(())
     }
+}
+
+/// What a sealed row holds; none where its checksum does not match.
+pub(super) fn payload<'r>(key: &[u8], sealed: &'r [u8]) -> Option<&'r [u8]> {
+    let (payload, found) = sealed.split_last_chunk::<CHECKSUM_BYTES>()?;
+    (u32::from_le_bytes(*found) == checksum(key, payload)).then_some(payload)
 }
 
 fn checksum(key: &[u8], payload: &[u8]) -> u32 {

@@ -23,6 +23,9 @@ pub(super) const INDEX: SealedTable<8> = SealedTable("index");
 /// (document row, hash) → [`regard_core::sync::Place`], for what has no more room in the index.
 pub(super) const OLDER: SealedTable<40> = SealedTable("older");
 
+/// (workspace, device), or zeros for the whole workspace → [`super::usage::Used`].
+pub(super) const USAGE: SealedTable<32> = SealedTable("usage");
+
 /// The state of a log.
 #[derive(Debug, Clone, Encode, Decode)]
 pub(super) struct LogRow {
@@ -62,6 +65,7 @@ pub(super) struct LogTables<'t> {
     pub(super) documents: WriteRows<'t, 20>,
     pub(super) index: WriteRows<'t, 8>,
     pub(super) older: WriteRows<'t, 40>,
+    pub(super) usage: WriteRows<'t, 32>,
 }
 
 impl<'t> LogTables<'t> {
@@ -72,6 +76,7 @@ impl<'t> LogTables<'t> {
             documents: DOCUMENTS.write(transaction)?,
             index: INDEX.write(transaction)?,
             older: OLDER.write(transaction)?,
+            usage: USAGE.write(transaction)?,
         })
     }
 }

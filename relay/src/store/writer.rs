@@ -1,21 +1,28 @@
 //! The one thread that writes the log: it takes what waits, commits it together, and answers after that.
 
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
-use redb::{Database, ReadableDatabase};
 use regard_core::id::{EpochId, WorkspaceId};
 use regard_core::limits::{COMMIT_BYTES_MAX, COMMIT_PUSHES_MAX};
 use regard_core::wire::{self, Cursor, Scope, UnitOutcome};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
-use super::commit::{CheckedPush, Memory, commit};
+use super::commit::{CheckedPush, Committed, Memory, commit};
 use super::documents::IndexCache;
+use super::file::Database;
 use super::recent::Recent;
 use super::standing::Standings;
 use super::tables::{DOCUMENTS, LOGS, LogRow, log_key};
 use super::{Log, StoreError, file};
 use crate::ambient::{self, Randomness};
+use crate::metering;
+use crate::quotas::Quotas;
+
+/// Why the last commit failed; none where it did not.
+pub(super) type LastFailure = Arc<Mutex<Option<StoreError>>>;
 
 /// Logs that were asked for since the opening of the file.
 pub(super) type OpenLogs = Arc<Mutex<HashMap<(WorkspaceId, Scope), Arc<Log>>>>;
@@ -37,6 +44,7 @@ pub(super) struct Writer {
     logs: OpenLogs,
     standings: Arc<Standings>,
     memory: Memory,
+    last_failure: LastFailure,
 }
 
 struct Waiting {
@@ -53,11 +61,15 @@ impl Writer {
         recent: Arc<Recent>,
         logs: OpenLogs,
         standings: Arc<Standings>,
+        quotas: Quotas,
+        last_failure: LastFailure,
     ) -> Result<Self, StoreError> {
+        let opening = database.openings();
         let transaction = database.begin_read().map_err(StoreError::failed("beginning to read"))?;
         let next_document = DOCUMENTS.read(&transaction)?.count()? + 1;
         drop(transaction);
-        Ok(Self { database, recent, logs, standings, memory: Memory { cache: IndexCache::new(), next_document } })
+        let memory = Memory { cache: IndexCache::new(), next_document, opening, quotas };
+        Ok(Self { database, recent, logs, standings, memory, last_failure })
     }
 
     /// Works until nobody can ask any more and everything that was asked is answered.
@@ -98,8 +110,12 @@ impl Writer {
             }
         }
         let unit_counts: Vec<usize> = waiting.pushes.iter().map(|push| push.units.len()).collect();
-        let outcomes = match commit(&self.database, &mut self.memory, waiting.pushes, ambient::now()) {
+        metering::commit_queue(-i32::try_from(waiting.pushes.len()).unwrap_or(i32::MAX));
+        let begun = Instant::now();
+        let outcomes = match self.try_commit(waiting.pushes) {
             Ok(committed) => {
+                metering::committed(begun.elapsed(), committed.changes(), &committed.outcomes);
+                self.note(None);
                 for (log, segments, head) in committed.grown {
                     for segment in segments {
                         self.recent.add(log.row, segment);
@@ -111,6 +127,8 @@ impl Writer {
             Err(error) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "a commit failed; its pushes are refused");
                 let refused = UnitOutcome::Refused(error.as_refusal());
+                metering::commit_failed(unit_counts.iter().sum());
+                self.note(Some(error));
                 unit_counts.into_iter().map(|units| vec![refused.clone(); units]).collect()
             }
         };
@@ -118,6 +136,21 @@ impl Writer {
             // A connection that has gone asks again when it is back.
             let _ = reply.send(outcomes);
         }
+    }
+
+    fn note(&self, failure: Option<StoreError>) {
+        *self.last_failure.lock().unwrap_or_else(PoisonError::into_inner) = failure;
+    }
+
+    /// Commits. A panic below is told as an error: a relay whose writer has died would refuse everything for ever.
+    fn try_commit(&mut self, pushes: Vec<CheckedPush>) -> Result<Committed, StoreError> {
+        let (database, memory, logs) = (&self.database, &mut self.memory, &self.logs);
+        let committing = AssertUnwindSafe(|| commit(database, memory, logs, pushes, ambient::now()));
+        catch_unwind(committing).unwrap_or_else(|_| {
+            // What the panic left half done, in memory or in the database, is not relied on.
+            self.database.fail("a commit ended in a panic");
+            Err(StoreError::Panicked)
+        })
     }
 
     fn open(&mut self, workspace: WorkspaceId, scope: Scope) -> Result<Arc<Log>, StoreError> {
@@ -133,12 +166,15 @@ impl Writer {
     }
 
     fn stored_log(&self, workspace: WorkspaceId, scope: Scope) -> Result<LogRow, StoreError> {
-        let transaction = file::begin(&self.database)?;
-        let mut logs = LOGS.write(&transaction)?;
         let key = log_key(workspace, scope);
-        if let Some(row) = logs.get(&key, |row| wire::decode::<LogRow>(row, "log"))? {
+        let reading = self.database.begin_read().map_err(StoreError::failed("beginning to read"))?;
+        // Who follows a log that is there needs no room on the disk.
+        if let Some(row) = LOGS.read(&reading)?.get(&key, |row| wire::decode::<LogRow>(row, "log"))? {
             return Ok(row);
         }
+        drop(reading);
+        let transaction = file::begin(&self.database)?;
+        let mut logs = LOGS.write(&transaction)?;
         let count = logs.count()?;
         let number = u32::try_from(count).map_err(|_| logs.damaged(&key, "there are too many logs"))?;
         let epoch = EpochId::random(&mut Randomness::fresh().map_err(StoreError::NoRandomness)?);

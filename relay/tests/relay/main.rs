@@ -6,6 +6,7 @@ mod joining;
 mod keys;
 mod live;
 mod log;
+mod operations;
 mod reading;
 mod reconciling;
 mod refusals;

@@ -12,7 +12,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use crate::support::WORKSPACE;
 
 /// Longer than anything takes that is not broken.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How a stream is asked for.
 #[derive(Debug, Clone, Default)]

@@ -14,7 +14,7 @@ use crate::stream::log;
 use crate::support::{Device, Growing, Running, Seed, team, unit};
 
 /// Longer than anything takes that is not broken.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Times that a reader is cut off or the relay ends.
 const CUTS: usize = 40;
 const READERS: usize = 1_000;

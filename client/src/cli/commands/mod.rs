@@ -1,6 +1,7 @@
 //! One file a command. The doc comment of its arguments is what `regard help` says.
 
 pub(super) mod add;
+pub(super) mod backup;
 pub(super) mod delete;
 pub(super) mod device;
 pub(super) mod edit;

@@ -138,7 +138,8 @@ impl Session {
             return effects;
         }
         // Two copies of a store would take turns in replacing each other, ever as quickly as the first time.
-        if self.link.is_live() && reason.cause != Cause::Replaced {
+        // The same where a quota is used up: each try costs the relay a connection.
+        if self.link.is_live() && !matches!(reason.cause, Cause::Replaced | Cause::OverQuota) {
             self.backoff.reset();
         }
         let retry_at = now.after(self.backoff.next_wait());

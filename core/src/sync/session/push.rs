@@ -91,9 +91,14 @@ impl Outbox {
         if sent.number != number || sent.places.len() != outcomes.len() {
             return Err(unexpected());
         }
+        // What follows a save that may pass later is refused for want of it, and may pass then too.
+        let mut is_behind = false;
         let settled = sent.places.into_iter().zip(outcomes).filter(|(_, outcome)| match outcome {
             UnitOutcome::Visible { .. } => true,
-            UnitOutcome::Refused(refusal) => !refusal.cause.may_pass_later(),
+            UnitOutcome::Refused(refusal) => {
+                is_behind |= refusal.cause.may_pass_later();
+                !is_behind
+            }
         });
         let outcomes: Vec<_> = settled.collect();
         let mut effects = Vec::new();

@@ -10,7 +10,6 @@ mod rows;
 
 use std::path::Path;
 
-use redb::{Database, ReadableDatabase};
 use regard_core::error::{Cause, Refusal};
 use regard_core::id::{DeviceId, MemberId, WorkspaceId};
 use regard_core::time::Timestamp;
@@ -22,16 +21,18 @@ use subtle::ConstantTimeEq;
 pub(crate) use peers::StoredPeer;
 pub(crate) use rights::{By, Rights};
 
+use super::file::{Database, Snapshot};
 use super::{StoreError, file};
 use crate::ambient::{self, Randomness};
-use rows::{ACCESS_FORMAT, invitation_key, of_workspace, pair_key};
+pub(super) use rows::ACCESS_FORMAT;
 use rows::{
     DEVICES, DeviceRow, INVITATIONS, InvitationRow, InvitedAs, MEMBERS, MemberRow, PEERS, WORKSPACES, WorkspaceRow,
 };
+use rows::{invitation_key, of_workspace, pair_key};
 
 /// The access file.
 pub(crate) struct AccessStore {
-    database: Database,
+    pub(super) database: Database,
 }
 
 /// Why a request about access was not granted.
@@ -159,6 +160,16 @@ impl AccessStore {
         let member_row = member.ok_or_else(|| not_allowed("this device belongs to nobody in the workspace"))?;
         let (device, member) = (DeviceId::from_bytes(id), device.member);
         Ok(Caller { workspace, device, member, role: member_row.role, standing })
+    }
+
+    /// A view of the last committed state, and the way to write it into a new file.
+    pub(crate) fn snapshot(&self) -> Result<Snapshot, StoreError> {
+        self.database.snapshot()
+    }
+
+    /// Whether the file can be read, and written as far as is known.
+    pub(crate) fn check_ready(&self) -> Result<(), StoreError> {
+        self.database.check_ready()
     }
 
     fn read(&self) -> Result<redb::ReadTransaction, StoreError> {

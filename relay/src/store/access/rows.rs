@@ -13,7 +13,7 @@ use crate::store::rows::SealedTable;
 use crate::store::tables::joined;
 
 /// The format of `access.redb`.
-pub(super) const ACCESS_FORMAT: u32 = 2;
+pub(in crate::store) const ACCESS_FORMAT: u32 = 2;
 
 /// Workspace → [`WorkspaceRow`].
 pub(super) const WORKSPACES: SealedTable<16> = SealedTable("workspaces");

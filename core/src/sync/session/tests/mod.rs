@@ -117,6 +117,20 @@ fn a_refusal_that_may_pass_keeps_the_save_in_the_outbox_and_waits() {
     assert!(matches!(session.link(), Link::Waiting { .. }));
 }
 
+/// The second save follows the first, which is over quota for now: it is refused for want of it, and is not wrong itself.
+#[test]
+fn what_is_refused_behind_a_save_that_may_pass_later_waits_with_it() {
+    let mut session = live(None, cursor(0));
+    let units = vec![queued(3), queued(4), queued(5)];
+    session.handle(Event::Outbox { scope: SCOPE, units }, Timestamp(0));
+    let over = UnitOutcome::Refused(Refusal::new(Cause::OverQuota, "full"));
+    let missing = UnitOutcome::Refused(Refusal::new(Cause::MissingDependency, "it follows the other"));
+    let effects = session.handle(pushed(1, vec![visible(1), over, missing]), Timestamp(0));
+    let settle = Effect::Settle { scope: SCOPE, epoch: EPOCH, outcomes: vec![(3, visible(1))], head: cursor(1) };
+    assert_eq!(effects[0], settle);
+    assert!(matches!(session.link(), Link::Waiting { .. }), "{:?}", session.link());
+}
+
 #[test]
 fn what_was_not_acknowledged_is_sent_again_by_the_next_connection() {
     let mut session = live(None, cursor(0));
