@@ -32,9 +32,10 @@ impl From<figment::Error> for BadSettings {
             return Self::new(format!("the settings ({origin}) cannot be read: {reason}"), "mend them and try again");
         }
         let key = error.path.join(".");
-        Self::new(
-            format!("the setting `{key}` ({origin}) cannot be used: {reason}"),
-            "docs/hosting.md has every setting",
-        )
+        let hint = match key.as_str() {
+            "listen" => "give an address with a port, such as 0.0.0.0:7171",
+            _ => "docs/hosting.md has every setting",
+        };
+        Self::new(format!("the setting `{key}` ({origin}) cannot be used: {reason}"), hint)
     }
 }
