@@ -13,6 +13,8 @@ use crate::{admin, ambient, unix};
 
 const LOG: &str = "log.redb";
 const ACCESS: &str = "access.redb";
+/// The certificate that the relay made itself, where it did: devices that joined by its fingerprint accept no other.
+const CERTIFICATE: &str = crate::tls::SELF_SIGNED_FILE;
 /// Beside the folder that a copy is to become: what an interruption leaves is no backup.
 const UNFINISHED: &str = "unfinished";
 
@@ -79,6 +81,9 @@ impl Relay {
         let log = self.inner.logs.snapshot()?;
         let access = self.inner.access.snapshot()?;
         let rows = log.copy(&unfinished.join(LOG))? + access.copy(&unfinished.join(ACCESS))?;
+        if self.inner.data.join(CERTIFICATE).exists() {
+            copy_durably(&self.inner.data.join(CERTIFICATE), &unfinished.join(CERTIFICATE))?;
+        }
         let bytes = [LOG, ACCESS].iter().map(|file| unfinished.join(file).metadata().map(|file| file.len())).sum();
         let bytes = match bytes {
             Ok(bytes) => bytes,
@@ -125,17 +130,21 @@ pub async fn restore(from: &Path, data: &Path, replace: bool) -> Result<Restored
         return Err(RelayError::DamagedBackup { path: from.into(), damage: damage.clone() });
     }
     unix::make_private_folder(data).map_err(|source| RelayError::Folder { path: data.into(), source })?;
-    for file in [LOG, ACCESS] {
+    let has_certificate = from.join(CERTIFICATE).exists();
+    let mut files = vec![ACCESS, LOG];
+    files.extend(has_certificate.then_some(CERTIFICATE));
+    for file in &files {
         copy_durably(&from.join(file), &unfinished_file(data, file))?;
     }
     let mut set_aside = Vec::new();
-    for file in there {
+    let certificate = (has_certificate && data.join(CERTIFICATE).exists()).then_some(CERTIFICATE);
+    for file in there.into_iter().chain(certificate) {
         let aside = data.join(format!("{file}.replaced-{}", ambient::now().0));
         std::fs::rename(data.join(file), &aside).map_err(failed("set aside", &data.join(file)))?;
         set_aside.push(aside);
     }
     // Who has access comes first: a relay without its log is filled again by devices, which must be let in for that.
-    for file in [ACCESS, LOG] {
+    for file in files {
         std::fs::rename(unfinished_file(data, file), data.join(file)).map_err(failed("name", &data.join(file)))?;
     }
     sync_folder(data)?;

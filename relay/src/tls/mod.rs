@@ -2,6 +2,8 @@
 
 mod self_signed;
 
+pub(crate) use self_signed::FILE as SELF_SIGNED_FILE;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 

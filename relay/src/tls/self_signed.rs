@@ -10,7 +10,7 @@ use super::{CERTIFICATE, TlsError, read};
 use crate::unix;
 
 /// Certificate and key stand in one file, so that neither is ever there without the other.
-const FILE: &str = "self-signed.pem";
+pub(crate) const FILE: &str = "self-signed.pem";
 /// What RFC 5280 writes for “without an end”: devices go by the fingerprint, and a certificate that ends on some day in ten
 /// years shuts everybody out on that day.
 const LAST_YEAR: i32 = 9999;

@@ -137,6 +137,7 @@ async fn a_flipped_byte_is_found_wherever_something_is_stored() {
 async fn a_copy_is_whole_goes_back_and_overwrites_nothing() {
     let (folder, data) = files().await;
     let copy = folder.path().join("copy");
+    std::fs::write(data.join("self-signed.pem"), "what devices know the relay by").expect("written");
     let made = Relay::open(&data).expect("a relay").backup(&copy).expect("a copy");
     assert!(made.rows > 100 && made.bytes > 0, "{made:?}");
     assert_eq!(damage(&copy).await, [""; 0]);
@@ -150,11 +151,15 @@ async fn a_copy_is_whole_goes_back_and_overwrites_nothing() {
     assert!(matches!(in_use, Err(RelayError::Store(StoreError::InUse { .. }))), "{in_use:?}");
     drop(held);
     let restored = restore(&copy, &data, true).await.expect("restored");
-    assert_eq!(restored.set_aside.len(), 2);
+    assert_eq!(restored.set_aside.len(), 3);
     assert!(restored.set_aside.iter().all(|file| file.exists()), "{restored:?}");
 
     let other = folder.path().join("other");
     restore(&copy, &other, false).await.expect("restored");
+    for folder in [&data, &other] {
+        let certificate = std::fs::read_to_string(folder.join("self-signed.pem")).expect("the certificate");
+        assert_eq!(certificate, "what devices know the relay by");
+    }
     let (before, after) = (Running::start(&data).await, Running::start(&other).await);
     assert!(after.founding.is_none(), "the workspace is there");
     drop((before, after));
