@@ -6,17 +6,21 @@
 //! file of its own.
 
 mod disk;
+mod filled;
 mod first_sync;
 mod import;
 mod ingest;
 mod latency;
 mod plan;
 mod raw;
+mod reconnect;
 mod records;
+mod refill;
 mod report;
 mod save;
 mod stage;
 mod table;
+mod tap;
 
 pub use plan::{Failure, Plan};
 pub use report::{Figure, Limit, Report, Series, Unit};
@@ -34,11 +38,16 @@ pub enum Group {
     Import,
     /// How fast a fresh device gets everything.
     FirstSync,
+    /// What it costs to come back where nothing has changed.
+    Reconnect,
+    /// How fast a relay that lost its log, or the end of it, is filled again.
+    Refill,
 }
 
 impl Group {
     /// All groups, in the order in which they run.
-    pub const ALL: [Self; 5] = [Self::Save, Self::RelayLatency, Self::Ingest, Self::Import, Self::FirstSync];
+    pub const ALL: [Self; 7] =
+        [Self::Save, Self::RelayLatency, Self::Ingest, Self::Import, Self::FirstSync, Self::Reconnect, Self::Refill];
 
     /// The group's name, as it is typed and shown.
     #[must_use]
@@ -49,6 +58,8 @@ impl Group {
             Self::Ingest => "ingest",
             Self::Import => "import",
             Self::FirstSync => "first-sync",
+            Self::Reconnect => "reconnect",
+            Self::Refill => "refill",
         }
     }
 
@@ -63,6 +74,8 @@ impl Group {
             Self::Ingest => ingest::run,
             Self::Import => import::run,
             Self::FirstSync => first_sync::run,
+            Self::Reconnect => reconnect::run,
+            Self::Refill => refill::run,
         };
         for run in 1..=plan.runs() {
             plan.tell(&format!("{}: run {run} of {}", self.name(), plan.runs()));
