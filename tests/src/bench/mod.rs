@@ -25,6 +25,9 @@ mod tap;
 pub use plan::{Failure, Plan};
 pub use report::{Figure, Limit, Report, Series, Unit};
 
+/// Runs of [`Group::Refill`].
+const REFILLS_MAX: usize = 3;
+
 /// What can be measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
 pub enum Group {
@@ -77,8 +80,13 @@ impl Group {
             Self::Reconnect => reconnect::run,
             Self::Refill => refill::run,
         };
-        for run in 1..=plan.runs() {
-            plan.tell(&format!("{}: run {run} of {}", self.name(), plan.runs()));
+        let runs = match self {
+            // Each of them takes minutes.
+            Self::Refill => plan.runs().min(REFILLS_MAX),
+            _ => plan.runs(),
+        };
+        for run in 1..=runs {
+            plan.tell(&format!("{}: run {run} of {runs}", self.name()));
             one_run(plan, report).map_err(|failure| failure.within(self.name()))?;
         }
         Ok(())
