@@ -216,13 +216,14 @@ where
         found.ok_or_else(|| StoreError::damaged(format!("record {} lacks a change that waits to be sent", meta.id)))
     }
 
-    /// The change among those that stand beside the snapshot. A chunk names the beginning of its hash, so that only the
-    /// right one is hashed: a hundred times less work than to open the document.
+    /// The change among those that stand beside the snapshot. Opening documents for them took nine tenths of the time in
+    /// which a relay is filled again.
     fn single_change(&self, change: &ChangeRef) -> Result<Option<Vec<u8>>, StoreError> {
         const CHECKSUM: std::ops::Range<usize> = 4..8;
         for entry in self.changes.range((change.row.0, 0)..=(change.row.0, u32::MAX)).during("read rows")? {
             let (_, bytes) = entry.during("read a row")?;
             let bytes = bytes.value();
+            // A chunk names the beginning of its hash, so that only the right one is hashed.
             let may_be = bytes.get(CHECKSUM) == change.hash.0.get(..CHECKSUM.len());
             // What does not verify is damaged, and is told as such when the document is opened.
             if may_be && gate::check(bytes).is_ok_and(|checked| checked.header.hash == change.hash) {

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use regard_client::store::RelayAccess;
 use regard_core::id::WorkspaceId;
 use regard_core::wire::{Scope, Segment};
 use tempfile::TempDir;
@@ -61,6 +62,7 @@ impl Filled {
         let other = plan.wait(stage.join())?;
         let device = plan.wait(stage.device())?;
         let device_folder = device.store.folder().to_owned();
+        let owner = stage.owner.access.clone();
         let (workspace, before) = (stage.workspace, records - last);
         plan.tell(&format!("making {records} records"));
         let (_, filled) = timed(|| records::fill(&device.store, before))?;
@@ -75,6 +77,12 @@ impl Filled {
             records::fill(&device.store, last)?;
             device.engine.settle().await.doing("sending the records")?;
             device.close().await?;
+            // Each device is told how far the others are.
+            for access in [&owner, &other.access] {
+                let mut raw = Raw::connect(&at(access, &served), workspace).await?;
+                let (end, _) = raw.log(Scope::Records).await?;
+                raw.report(Scope::Records, end).await?;
+            }
             let log = read_log(&other, &served, workspace).await?;
             served.stop().await?;
             Ok::<_, Failure>(log)
@@ -147,10 +155,13 @@ impl Copied {
 }
 
 async fn read_log(joined: &Joined, served: &Served, workspace: WorkspaceId) -> Result<Vec<Segment>, Failure> {
-    let mut access = joined.access.clone();
-    access.address = served.url();
-    let (_, packed) = Raw::connect(&access, workspace).await?.log(Scope::Records).await?;
+    let (_, packed) = Raw::connect(&at(&joined.access, served), workspace).await?.log(Scope::Records).await?;
     packed.iter().map(|packed| Segment::unpack(packed)).collect::<Result<_, _>>().doing("reading the log")
+}
+
+/// What was granted at another address.
+fn at(access: &RelayAccess, served: &Served) -> RelayAccess {
+    RelayAccess { address: served.url(), ..access.clone() }
 }
 
 /// Copies the files of a folder, down to the disk, so that no run pays for them.

@@ -4,10 +4,11 @@ use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt, StreamExt};
 use regard_client::store::RelayAccess;
-use regard_core::id::{EpochId, WorkspaceId};
+use regard_core::id::WorkspaceId;
 use regard_core::limits::FRAME_BYTES_MAX;
 use regard_core::wire::{
-    ClientFrame, Hello, PROTOCOL_VERSION, RelayFrame, Scope, Segment, Subscribe, UnitOutcome, decode, encode,
+    Applied, ClientFrame, Cursor, Hello, PROTOCOL_VERSION, RelayFrame, Scope, Segment, Subscribe, UnitOutcome, decode,
+    encode,
 };
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -72,17 +73,26 @@ impl Raw {
         Ok(accepted)
     }
 
-    /// The whole log of a scope, packed as it came, with its epoch.
-    pub(super) async fn log(&mut self, scope: Scope) -> Result<(EpochId, Vec<Vec<u8>>), Failure> {
-        self.socket
-            .send(message(&ClientFrame::Subscribe(Subscribe { scope, from: None, witness: None })))
-            .await
-            .doing("subscribing")?;
+    /// The whole log of a scope, packed as it came, with its end.
+    pub(super) async fn log(&mut self, scope: Scope) -> Result<(Cursor, Vec<Vec<u8>>), Failure> {
+        self.subscribe(scope, None).await
+    }
+
+    /// Says that a scope's log is applied up to here, and waits until the relay has heard it.
+    pub(super) async fn report(&mut self, scope: Scope, cursor: Cursor) -> Result<(), Failure> {
+        let applied = ClientFrame::Applied(Applied { scope, cursor, except: Vec::new() });
+        self.socket.send(message(&applied)).await.doing("reporting")?;
+        self.subscribe(scope, Some(cursor)).await.map(drop)
+    }
+
+    async fn subscribe(&mut self, scope: Scope, from: Option<Cursor>) -> Result<(Cursor, Vec<Vec<u8>>), Failure> {
+        let subscribe = ClientFrame::Subscribe(Subscribe { scope, from, witness: None });
+        self.socket.send(message(&subscribe)).await.doing("subscribing")?;
         let mut segments = Vec::new();
         loop {
             match next(&mut self.socket).await? {
                 RelayFrame::Segment { packed, .. } => segments.push(packed),
-                RelayFrame::CaughtUp { cursor, .. } => return Ok((cursor.epoch, segments)),
+                RelayFrame::CaughtUp { cursor, .. } => return Ok((cursor, segments)),
                 _ => {}
             }
         }
