@@ -221,7 +221,7 @@ mod tests {
         let mut stream = b"HTTP/1.1 101 Switching\r\n\r\n".to_vec();
         stream.extend([0x82, 3, 0x82, 4, 0]);
         // Masked, longer than one byte can tell.
-        stream.extend([0x82, 0x80 | 126, 1, 0, 7, 7, 7, 7, 0x82 ^ 7, 9 ^ 7]);
+        stream.extend([0x82, 0x80 | 0x7e, 1, 0, 7, 7, 7, 7, 0x82 ^ 7, 9 ^ 7]);
         stream.extend([7; 254]);
         // A ping does not count.
         stream.extend([0x89, 0]);
