@@ -1,5 +1,6 @@
 use redb::ReadableTable;
 use regard_core::error::Refusal;
+use regard_core::gate;
 use regard_core::id::{DocumentId, EpochId, UnitId};
 use regard_core::limits::{BATCH_BYTES_TARGET, BATCH_CHANGES_TARGET};
 use regard_core::record::{Document, genesis};
@@ -200,6 +201,9 @@ where
         if let Some(bytes) = self.changes.get((change.row.0, change.number)).during("read a row")? {
             return Ok(bytes.value().to_vec());
         }
+        if let Some(bytes) = self.single_change(change)? {
+            return Ok(bytes);
+        }
         let document = match self.folded.take() {
             Some((row, document)) if row == change.row => document,
             _ => match self.store.take_loaded(change.row) {
@@ -210,5 +214,22 @@ where
         let found = document.change(change.hash).map(|change| change.bytes);
         self.folded = Some((change.row, document));
         found.ok_or_else(|| StoreError::damaged(format!("record {} lacks a change that waits to be sent", meta.id)))
+    }
+
+    /// The change among those that stand beside the snapshot. Opening documents for them took nine tenths of the time in
+    /// which a relay is filled again.
+    fn single_change(&self, change: &ChangeRef) -> Result<Option<Vec<u8>>, StoreError> {
+        const CHECKSUM: std::ops::Range<usize> = 4..8;
+        for entry in self.changes.range((change.row.0, 0)..=(change.row.0, u32::MAX)).during("read rows")? {
+            let (_, bytes) = entry.during("read a row")?;
+            let bytes = bytes.value();
+            // A chunk names the beginning of its hash, so that only the right one is hashed.
+            let may_be = bytes.get(CHECKSUM) == change.hash.0.get(..CHECKSUM.len());
+            // What does not verify is damaged, and is told as such when the document is opened.
+            if may_be && gate::check(bytes).is_ok_and(|checked| checked.header.hash == change.hash) {
+                return Ok(Some(bytes.to_vec()));
+            }
+        }
+        Ok(None)
     }
 }

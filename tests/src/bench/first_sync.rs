@@ -22,14 +22,15 @@ pub(super) fn run(plan: &Plan, report: &mut Report) -> Result<(), Failure> {
     expect(&fresh.store, count)?;
     plan.wait(fresh.close())?;
 
-    let (epoch, segments) = plan.wait(async {
+    let (end, segments) = plan.wait(async {
         let mut raw = Raw::connect(&stage.owner.access, stage.workspace).await?;
         raw.log(Scope::Records).await
     })?;
     let identity = Identity::join(stage.workspace, stage.namespace, "Member", "device", &mut SystemEntropy);
     let alone = Store::create(&stage.folder().join("alone"), identity).doing("creating a store")?;
-    let applied =
-        timed(|| segments.iter().try_for_each(|packed| alone.apply(Scope::Records, epoch, packed, now()).map(drop)));
+    let applied = timed(|| {
+        segments.iter().try_for_each(|packed| alone.apply(Scope::Records, end.epoch, packed, now()).map(drop))
+    });
     let ((), applied) = applied.doing("applying the log")?;
     expect(&alone, count)?;
     plan.wait(stage.close())?;

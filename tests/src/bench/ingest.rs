@@ -1,21 +1,26 @@
-//! How fast the relay takes in changes from four devices at once, each acknowledged when it is durable.
+//! How fast the relay takes in changes from four devices at once, each acknowledged when it is durable, and how soon devices that
+//! follow the log have them.
+
+use std::time::Instant;
 
 use futures_util::future::try_join_all;
 use regard_client::system::SystemEntropy;
 use regard_core::gate;
 use regard_core::id::{Actor, DeviceId, DocumentId, Entropy, UnitId};
-use regard_core::limits::PUSHES_IN_FLIGHT_MAX;
 use regard_core::time::Timestamp;
 use regard_core::wire::{ClientFrame, Push, Scope, Unit as Saved, UnitChange, encode_batch};
+use tokio::sync::watch;
 use tokio_tungstenite::tungstenite::Message;
 
 use super::disk::{Bare, Phases};
-use super::plan::{Doing, Plan, rate, timed};
+use super::plan::{Doing, Plan, made_once, rate, timed};
 use super::raw::{Raw, message};
 use super::stage::Stage;
 use super::{Failure, Group, Report, Unit, records};
 
 const CONNECTIONS: usize = 4;
+/// Devices that follow the log while it grows.
+const SUBSCRIBERS: usize = 3;
 /// Changes of one record: its first one, its content, and edits.
 const CHANGES_A_RECORD: usize = 4;
 /// Pushes on the way of a connection: enough to keep the relay busy.
@@ -24,35 +29,77 @@ const IN_FLIGHT: usize = 64;
 const COMMITS_MAX: usize = 200;
 
 pub(super) fn run(plan: &Plan, report: &mut Report) -> Result<(), Failure> {
-    // All records together are more than the relay keeps indexes of.
-    let of_each = plan.choose(300, 1_200);
+    let prepared = made_once(&plan.prepared, || Prepared::make(plan))?;
     for order in [Order::Document, Order::Random] {
-        for (a_frame, in_flight) in [(1, PUSHES_IN_FLIGHT_MAX), (1, IN_FLIGHT), (16, IN_FLIGHT), (100, IN_FLIGHT)] {
-            let stage = plan.wait(Stage::open(plan))?;
-            let (mut sockets, mut prepared) = (Vec::new(), Vec::new());
-            for _ in 0..CONNECTIONS {
-                let joined = plan.wait(stage.join())?;
-                sockets.push(plan.wait(Raw::connect(&joined.access, stage.workspace))?);
-                prepared.push(prepare(joined.identity.device, of_each, order)?);
+        let connections = prepared.of(order);
+        let checked = check_rate(&connections[0])?;
+        for a_frame in [1, 16, 100] {
+            for subscribers in [0, SUBSCRIBERS] {
+                let stage = plan.wait(Stage::open(plan))?;
+                let committed = commit_rate(&stage, &connections[0], a_frame)?;
+                let rate = plan.wait(ingest(&stage, connections, a_frame, subscribers))?;
+                plan.wait(stage.close())?;
+                let name = format!("{} order, {a_frame} a frame, {subscribers} subscribers", order.name());
+                let limits = [("gate's check, one core", checked), ("two-phase redb commits of as many", committed)];
+                report.note(Group::Ingest, &name, Unit::PerSecond, rate, &limits);
             }
-            let checked = check_rate(&prepared[0])?;
-            let committed = commit_rate(&stage, &prepared[0], a_frame)?;
-            let pushes: Vec<Vec<Message>> = prepared.iter().map(|units| pushes(units, a_frame)).collect();
-            let pushing = sockets.iter_mut().zip(pushes).map(|(socket, pushes)| socket.push(pushes, in_flight));
-            let (accepted, seconds) = timed(|| plan.wait(try_join_all(pushing)))?;
-            drop(sockets);
-            plan.wait(stage.close())?;
-            let accepted: usize = accepted.iter().sum();
-            let expected: usize = prepared.iter().map(Vec::len).sum();
-            if accepted != expected {
-                return Err(Failure::new(format!("{accepted} changes were accepted of {expected}")));
-            }
-            let name = format!("{} order, {a_frame} a frame, {in_flight} in flight", order.name());
-            let limits = [("gate's check, one core", checked), ("two-phase redb commits of as many", committed)];
-            report.note(Group::Ingest, &name, Unit::PerSecond, rate(accepted, seconds), &limits);
         }
     }
     Ok(())
+}
+
+/// How many changes a second become durable and reach everybody who follows.
+async fn ingest(stage: &Stage, connections: &[Vec<Saved>], a_frame: usize, subscribers: usize) -> Result<f64, Failure> {
+    let expected: usize = connections.iter().map(Vec::len).sum();
+    let (mut sockets, mut following) = (Vec::new(), Vec::new());
+    for _ in connections {
+        sockets.push(Raw::connect(&stage.join().await?.access, stage.workspace).await?);
+    }
+    let (over, pushed) = watch::channel(false);
+    for _ in 0..subscribers {
+        let mut socket = Raw::connect(&stage.join().await?.access, stage.workspace).await?;
+        socket.log(Scope::Records).await?;
+        following.push(tokio::spawn(socket.follow(expected, pushed.clone())));
+    }
+    let pushes: Vec<Vec<Message>> = connections.iter().map(|units| pushes(units, a_frame)).collect();
+    let begun = Instant::now();
+    let pushing = sockets.iter_mut().zip(pushes).map(|(socket, pushes)| socket.push(pushes, IN_FLIGHT));
+    let accepted: usize = try_join_all(pushing).await?.iter().sum();
+    let mut done = Instant::now();
+    if accepted != expected {
+        return Err(Failure::new(format!("{accepted} changes were accepted of {expected}")));
+    }
+    over.send_replace(true);
+    for follower in following {
+        done = done.max(follower.await.doing("following the log")??);
+    }
+    Ok(rate(accepted, done.duration_since(begun).as_secs_f64()))
+}
+
+/// What every run sends, by connections.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    document_order: Vec<Vec<Saved>>,
+    random_order: Vec<Vec<Saved>>,
+}
+
+impl Prepared {
+    fn make(plan: &Plan) -> Result<Self, Failure> {
+        // All records together are more than the relay keeps indexes of.
+        let of_each = plan.choose(300, 1_200);
+        let make = |order| {
+            let devices = (0..CONNECTIONS).map(|_| DeviceId::random(&mut SystemEntropy));
+            devices.map(|device| prepare(device, of_each, order)).collect::<Result<_, Failure>>()
+        };
+        Ok(Self { document_order: make(Order::Document)?, random_order: make(Order::Random)? })
+    }
+
+    fn of(&self, order: Order) -> &[Vec<Saved>] {
+        match order {
+            Order::Document => &self.document_order,
+            Order::Random => &self.random_order,
+        }
+    }
 }
 
 /// In which order a device's changes come.

@@ -6,21 +6,28 @@
 //! file of its own.
 
 mod disk;
+mod filled;
 mod first_sync;
 mod import;
 mod ingest;
 mod latency;
 mod plan;
 mod raw;
+mod reconnect;
 mod records;
+mod refill;
 mod report;
 mod save;
 mod stage;
 mod stream;
 mod table;
+mod tap;
 
 pub use plan::{Failure, Plan};
 pub use report::{Figure, Limit, Report, Series, Unit};
+
+/// Runs of [`Group::Refill`].
+const REFILLS_MAX: usize = 3;
 
 /// What can be measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
@@ -37,12 +44,24 @@ pub enum Group {
     FirstSync,
     /// From a push until a reader of the visibility stream is told.
     Stream,
+    /// What it costs to come back where nothing has changed.
+    Reconnect,
+    /// How fast a relay that lost its log, or the end of it, is filled again.
+    Refill,
 }
 
 impl Group {
     /// All groups, in the order in which they run.
-    pub const ALL: [Self; 6] =
-        [Self::Save, Self::RelayLatency, Self::Ingest, Self::Import, Self::FirstSync, Self::Stream];
+    pub const ALL: [Self; 8] = [
+        Self::Save,
+        Self::RelayLatency,
+        Self::Ingest,
+        Self::Import,
+        Self::FirstSync,
+        Self::Stream,
+        Self::Reconnect,
+        Self::Refill,
+    ];
 
     /// The group's name, as it is typed and shown.
     #[must_use]
@@ -54,6 +73,8 @@ impl Group {
             Self::Import => "import",
             Self::FirstSync => "first-sync",
             Self::Stream => "stream",
+            Self::Reconnect => "reconnect",
+            Self::Refill => "refill",
         }
     }
 
@@ -69,9 +90,16 @@ impl Group {
             Self::Import => import::run,
             Self::FirstSync => first_sync::run,
             Self::Stream => stream::run,
+            Self::Reconnect => reconnect::run,
+            Self::Refill => refill::run,
         };
-        for run in 1..=plan.runs() {
-            plan.tell(&format!("{}: run {run} of {}", self.name(), plan.runs()));
+        let runs = match self {
+            // Each of them takes minutes.
+            Self::Refill => plan.runs().min(REFILLS_MAX),
+            _ => plan.runs(),
+        };
+        for run in 1..=runs {
+            plan.tell(&format!("{}: run {run} of {runs}", self.name()));
             one_run(plan, report).map_err(|failure| failure.within(self.name()))?;
         }
         Ok(())

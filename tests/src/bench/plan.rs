@@ -1,3 +1,4 @@
+use std::cell::OnceCell;
 use std::fmt::Display;
 use std::future::Future;
 use std::path::PathBuf;
@@ -6,12 +7,18 @@ use std::time::Instant;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
+use super::filled::Filled;
+use super::ingest::Prepared;
+
 /// How much is measured, and where.
 #[derive(Debug)]
 pub struct Plan {
     quick: bool,
     folder: PathBuf,
     runtime: Runtime,
+    /// What takes long to make and serves all runs.
+    pub(super) filled: OnceCell<Filled>,
+    pub(super) prepared: OnceCell<Prepared>,
 }
 
 /// Why nothing could be measured.
@@ -53,7 +60,7 @@ impl Plan {
             return Err(Failure(format!("{} is no folder", folder.display())));
         }
         let runtime = Runtime::new().doing("starting threads")?;
-        Ok(Self { quick, folder, runtime })
+        Ok(Self { quick, folder, runtime, filled: OnceCell::new(), prepared: OnceCell::new() })
     }
 
     /// How often everything is measured.
@@ -82,6 +89,15 @@ impl Plan {
     pub(super) fn tell(&self, what: &str) {
         eprintln!("{what}");
     }
+}
+
+/// What a cell has, made first where it has nothing.
+pub(super) fn made_once<T>(cell: &OnceCell<T>, make: impl FnOnce() -> Result<T, Failure>) -> Result<&T, Failure> {
+    if let Some(made) = cell.get() {
+        return Ok(made);
+    }
+    let made = make()?;
+    Ok(cell.get_or_init(|| made))
 }
 
 /// Does something and answers how many seconds it took.

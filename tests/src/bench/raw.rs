@@ -1,12 +1,17 @@
 //! A client without a store: it speaks the protocol and does nothing else.
 
+use std::time::{Duration, Instant};
+
 use futures_util::{SinkExt, StreamExt};
 use regard_client::store::RelayAccess;
-use regard_core::id::{EpochId, WorkspaceId};
+use regard_core::id::WorkspaceId;
 use regard_core::limits::FRAME_BYTES_MAX;
 use regard_core::wire::{
-    ClientFrame, Hello, PROTOCOL_VERSION, RelayFrame, Scope, Subscribe, UnitOutcome, decode, encode,
+    Applied, ClientFrame, Cursor, Hello, PROTOCOL_VERSION, RelayFrame, Scope, Segment, Subscribe, UnitOutcome, decode,
+    encode,
 };
+use tokio::sync::watch;
+use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::{HeaderValue, header};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
@@ -15,6 +20,9 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_conf
 
 use super::Failure;
 use super::plan::Doing;
+
+/// A change that has not come by then will not come.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A connection that has been greeted.
 pub(super) struct Raw {
@@ -76,21 +84,71 @@ impl Raw {
         Ok(())
     }
 
-    /// The whole log of a scope, packed as it came, with its epoch.
-    pub(super) async fn log(&mut self, scope: Scope) -> Result<(EpochId, Vec<Vec<u8>>), Failure> {
-        self.socket
-            .send(message(&ClientFrame::Subscribe(Subscribe { scope, from: None, witness: None })))
-            .await
-            .doing("subscribing")?;
+    /// The whole log of a scope, packed as it came, with its end.
+    pub(super) async fn log(&mut self, scope: Scope) -> Result<(Cursor, Vec<Vec<u8>>), Failure> {
+        self.subscribe(scope, None).await
+    }
+
+    /// Says that a scope's log is applied up to here, and waits until the relay has heard it.
+    pub(super) async fn report(&mut self, scope: Scope, cursor: Cursor) -> Result<(), Failure> {
+        let applied = ClientFrame::Applied(Applied { scope, cursor, except: Vec::new() });
+        self.socket.send(message(&applied)).await.doing("reporting")?;
+        self.subscribe(scope, Some(cursor)).await.map(drop)
+    }
+
+    async fn subscribe(&mut self, scope: Scope, from: Option<Cursor>) -> Result<(Cursor, Vec<Vec<u8>>), Failure> {
+        let subscribe = ClientFrame::Subscribe(Subscribe { scope, from, witness: None });
+        self.socket.send(message(&subscribe)).await.doing("subscribing")?;
         let mut segments = Vec::new();
         loop {
             match next(&mut self.socket).await? {
                 RelayFrame::Segment { packed, .. } => segments.push(packed),
-                RelayFrame::CaughtUp { cursor, .. } => return Ok((cursor.epoch, segments)),
+                RelayFrame::CaughtUp { cursor, .. } => return Ok((cursor, segments)),
                 _ => {}
             }
         }
     }
+
+    /// Takes in what comes behind a log's end, and answers when the last of so many changes had come. Nothing is unpacked
+    /// before `over`: other devices would not take the relay's processor for it either.
+    pub(super) async fn follow(mut self, expected: usize, mut over: watch::Receiver<bool>) -> Result<Instant, Failure> {
+        let (mut segments, mut came) = (Vec::new(), Instant::now());
+        loop {
+            tokio::select! {
+                packed = self.segment() => {
+                    segments.push(packed?);
+                    came = Instant::now();
+                }
+                ended = over.wait_for(|over| *over) => {
+                    ended.doing("following the log")?;
+                    break;
+                }
+            }
+        }
+        let mut count = 0;
+        for packed in segments {
+            count += changes_in(&packed)?;
+        }
+        while count < expected {
+            let packed = timeout(PATIENCE, self.segment()).await;
+            count += changes_in(&packed.doing(&format!("waiting for {expected} changes, of which {count} came"))??)?;
+            came = Instant::now();
+        }
+        if count == expected { Ok(came) } else { Err(Failure::new(format!("{count} changes came of {expected}"))) }
+    }
+
+    async fn segment(&mut self) -> Result<Vec<u8>, Failure> {
+        loop {
+            if let RelayFrame::Segment { packed, .. } = next(&mut self.socket).await? {
+                return Ok(packed);
+            }
+        }
+    }
+}
+
+fn changes_in(packed: &[u8]) -> Result<usize, Failure> {
+    let segment = Segment::unpack(packed).doing("reading a segment")?;
+    Ok(segment.units.iter().map(|unit| unit.changes.len()).sum())
 }
 
 /// A frame as a message, encoded.

@@ -37,6 +37,8 @@ pub enum Unit {
     Seconds,
     /// A number a second, and more are better.
     PerSecond,
+    /// Bytes, and fewer are better.
+    Bytes,
 }
 
 /// The values of all runs, in their order.

@@ -1,5 +1,6 @@
 //! A relay in this process, and devices that joined it.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -21,14 +22,23 @@ use tokio::task::JoinHandle;
 use super::Failure;
 use super::plan::{Doing, Plan};
 
+/// Where a stage's relay has its files, below the stage's folder.
+pub(super) const RELAY_FOLDER: &str = "relay";
+
 /// A served relay with one workspace, and its owner's device.
 pub(super) struct Stage {
     pub(super) workspace: WorkspaceId,
     pub(super) namespace: Namespace,
     pub(super) owner: Joined,
+    served: Served,
+    folder: TempDir,
+}
+
+/// A relay that listens on loopback.
+pub(super) struct Served {
+    pub(super) address: SocketAddr,
     stop: oneshot::Sender<()>,
     serving: JoinHandle<Result<(), regard_relay::RelayError>>,
-    folder: TempDir,
 }
 
 /// A device that has joined and has no store yet.
@@ -47,16 +57,13 @@ pub(super) struct Device {
 impl Stage {
     pub(super) async fn open(plan: &Plan) -> Result<Self, Failure> {
         let folder = plan.fresh_folder()?;
-        let relay = Relay::open(&folder.path().join("relay")).doing("opening the relay")?;
+        let relay = open_relay(&folder.path().join(RELAY_FOLDER))?;
         let workspace = WorkspaceId::random(&mut SystemEntropy);
         let namespace = Namespace::random(&mut SystemEntropy);
         let founding = relay.create_workspace(workspace, "Bench").doing("making the workspace")?.reveal();
-        let listener = TcpListener::bind("127.0.0.1:0").await.doing("listening on loopback")?;
-        let address = listener.local_addr().map(|at| format!("http://{at}")).doing("listening on loopback")?;
-        let (stop, stopped) = oneshot::channel();
-        let serving = tokio::spawn(relay.serve(listener, async { drop(stopped.await) }));
-        let owner = join(&address, workspace, namespace, founding, true).await?;
-        Ok(Self { workspace, namespace, owner, stop, serving, folder })
+        let served = Served::start(relay).await?;
+        let owner = join(&served.url(), workspace, namespace, founding, true).await?;
+        Ok(Self { workspace, namespace, owner, served, folder })
     }
 
     pub(super) fn folder(&self) -> &Path {
@@ -76,25 +83,75 @@ impl Stage {
         let folder = self.folder().join(identity.device.to_string());
         let store = Store::create(&folder, identity).doing("creating a store")?;
         store.change_settings(|settings| settings.relay = Some(access)).doing("setting the relay")?;
-        let store = Arc::new(store);
-        let (engine, running) =
-            Engine::start(Arc::clone(&store), EngineSchedule::default()).doing("starting an engine")?;
-        Ok(Device { store, engine, running })
+        Device::start(store)
     }
 
     /// Stops the relay and waits until its files are free.
     pub(super) async fn close(self) -> Result<(), Failure> {
+        self.halt().await.map(drop)
+    }
+
+    /// The same, and answers the folder with the relay's files and those of the devices.
+    pub(super) async fn halt(self) -> Result<TempDir, Failure> {
+        self.served.stop().await?;
+        Ok(self.folder)
+    }
+}
+
+impl Served {
+    /// Serves the relay whose files are in a stage's folder.
+    pub(super) async fn open(folder: &Path) -> Result<Self, Failure> {
+        Self::start(open_relay(&folder.join(RELAY_FOLDER))?).await
+    }
+
+    async fn start(relay: Relay) -> Result<Self, Failure> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.doing("listening on loopback")?;
+        let address = listener.local_addr().doing("listening on loopback")?;
+        let (stop, stopped) = oneshot::channel();
+        let serving = tokio::spawn(relay.serve(listener, async { drop(stopped.await) }));
+        Ok(Self { address, stop, serving })
+    }
+
+    pub(super) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Stops the relay and waits until its files are free.
+    pub(super) async fn stop(self) -> Result<(), Failure> {
         drop(self.stop);
         self.serving.await.doing("stopping the relay")?.doing("stopping the relay")
     }
 }
 
 impl Device {
+    fn start(store: Store) -> Result<Self, Failure> {
+        let store = Arc::new(store);
+        let (engine, running) =
+            Engine::start(Arc::clone(&store), regard_core::limits::FRESHNESS_BOUND).doing("starting an engine")?;
+        Ok(Self { store, engine, running })
+    }
+
+    /// Opens the store of a device that joined before, whose relay is reached at this address now.
+    pub(super) fn reopen(folder: &Path, relay: &str) -> Result<Self, Failure> {
+        let store = Store::open(folder).doing("opening a store")?;
+        let moved = store.change_settings(|settings| {
+            if let Some(access) = &mut settings.relay {
+                relay.clone_into(&mut access.address);
+            }
+        });
+        moved.doing("setting the relay")?;
+        Self::start(store)
+    }
+
     /// Ends the engine and waits for it.
     pub(super) async fn close(self) -> Result<(), Failure> {
         drop(self.engine);
         self.running.await.doing("ending an engine")
     }
+}
+
+fn open_relay(folder: &Path) -> Result<Relay, Failure> {
+    Relay::open(folder).doing("opening the relay")
 }
 
 async fn join(

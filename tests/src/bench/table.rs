@@ -65,6 +65,7 @@ impl Unit {
         match self {
             Self::Seconds => "seconds",
             Self::PerSecond => "per second",
+            Self::Bytes => "bytes",
         }
     }
 
@@ -72,6 +73,7 @@ impl Unit {
         match self {
             Self::Seconds => format!("{:.3} ms", value * 1e3),
             Self::PerSecond => format!("{value:.0}/s"),
+            Self::Bytes => format!("{value:.0} B"),
         }
     }
 }
@@ -79,7 +81,7 @@ impl Unit {
 fn spread(unit: Unit, series: &Series) -> String {
     match unit {
         Unit::Seconds => format!("{:.3}–{:.3}", series.min() * 1e3, series.max() * 1e3),
-        Unit::PerSecond => format!("{:.0}–{:.0}", series.min(), series.max()),
+        Unit::PerSecond | Unit::Bytes => format!("{:.0}–{:.0}", series.min(), series.max()),
     }
 }
 
