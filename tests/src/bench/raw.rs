@@ -78,12 +78,6 @@ impl Raw {
         self.socket.send(frame).await.doing("sending a frame")
     }
 
-    /// Waits for the next segment.
-    pub(super) async fn segment(&mut self) -> Result<(), Failure> {
-        while !matches!(next(&mut self.socket).await?, RelayFrame::Segment { .. }) {}
-        Ok(())
-    }
-
     /// The whole log of a scope, packed as it came, with its end.
     pub(super) async fn log(&mut self, scope: Scope) -> Result<(Cursor, Vec<Vec<u8>>), Failure> {
         self.subscribe(scope, None).await
@@ -137,7 +131,8 @@ impl Raw {
         if count == expected { Ok(came) } else { Err(Failure::new(format!("{count} changes came of {expected}"))) }
     }
 
-    async fn segment(&mut self) -> Result<Vec<u8>, Failure> {
+    /// The next segment, packed as it came.
+    pub(super) async fn segment(&mut self) -> Result<Vec<u8>, Failure> {
         loop {
             if let RelayFrame::Segment { packed, .. } = next(&mut self.socket).await? {
                 return Ok(packed);

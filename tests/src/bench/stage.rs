@@ -127,7 +127,7 @@ impl Device {
     fn start(store: Store) -> Result<Self, Failure> {
         let store = Arc::new(store);
         let (engine, running) =
-            Engine::start(Arc::clone(&store), regard_core::limits::FRESHNESS_BOUND).doing("starting an engine")?;
+            Engine::start(Arc::clone(&store), EngineSchedule::default()).doing("starting an engine")?;
         Ok(Self { store, engine, running })
     }
 

@@ -94,7 +94,7 @@ async fn measure(plan: &Plan, stage: &Stage, readers: usize, query: &str) -> Res
         let begun = Instant::now();
         let since = || begun.elapsed().as_secs_f64();
         let pushed = async { pushing.push(vec![push], 1).await.map(|_| since()) };
-        let segment = async { following.segment().await.map(|()| since()) };
+        let segment = async { following.segment().await.map(|_| since()) };
         let event = async { visible(&mut stream).await.map(|()| since()) };
         let all = async { tokio::try_join!(pushed, segment, event) };
         let (pushed, segment, event) = timeout(PATIENCE, all).await.doing("waiting for a change")??;
