@@ -69,9 +69,21 @@ fn a_relay_that_made_its_certificate_is_joined_by_link_and_no_other_takes_its_pl
     let masked = transcript.masked().replace(second.split_once('#').expect("a fragment").1, "[fragment]");
     insta::assert_snapshot!("replaced", masked_fingerprints(&masked));
 
+    // Whoever runs the relay says what its certificate is now.
+    let mut settings = command(Program::Relay);
+    settings.arg("--data").arg(relay.folder()).args(["settings", "--tls-self-signed"]);
+    let said: Said = settings.output().expect("regard-relay can be run").into();
+    let new_pin = said.stdout.split_whitespace().chain(said.stderr.split_whitespace());
+    let new_pin = new_pin.map(|word| word.trim_end_matches('.')).find(|word| word.len() == 64).expect("a fingerprint");
+    let wrong = ben.does(&["relay", "move", &relay.url(), "--certificate", "f1f3"]);
+    assert_eq!(wrong.code, Some(2), "{}", wrong.stderr);
+    let _: Value = ben.asks(&["relay", "move", &relay.url(), "--certificate", new_pin]);
+    let _: Value = ben.asks(&["sync"]);
+
     relay.kill();
     std::fs::write(&file, kept).expect("a file");
     relay.start_again();
+    let _: Value = ben.asks(&["relay", "move", &relay.url(), "--certificate", pin]);
     for person in [&ana, &ben] {
         let _: Value = person.asks(&["sync"]);
         assert_eq!(titles(person), ["By Ana", "By Ben", "Later"]);

@@ -1,7 +1,7 @@
 use axum::Json;
 use axum::extract::State;
 use regard_core::error::Cause;
-use regard_core::id::to_hex;
+use regard_core::id::{BadId, to_hex};
 use regard_core::sync::Link;
 use regard_core::wire::access::Invitation;
 use regard_core::wire::{Directory, Role, Scope};
@@ -15,6 +15,9 @@ use crate::names::Names;
 use crate::relay_http;
 use crate::store::{RelayAccess, StoreError};
 use crate::transport::Endpoint;
+
+/// What is given instead of a fingerprint where the system's trusted authorities decide.
+const SYSTEM: &str = "system";
 
 /// Which relay there is and how things stand with it.
 pub(super) async fn show(State(workspace): State<Workspace>) -> Result<Json<RelayView>, Failure> {
@@ -43,9 +46,18 @@ pub(super) async fn show(State(workspace): State<Workspace>) -> Result<Json<Rela
 /// Sets another address of the same relay, or joins another relay with the same workspace.
 pub(super) async fn relocate(
     State(workspace): State<Workspace>,
-    Json(MoveRequest { to }): Json<MoveRequest>,
+    Json(MoveRequest { to, certificate }): Json<MoveRequest>,
 ) -> Result<Json<RelayAnswer>, Failure> {
-    let answer = if to.contains("/join/") { join(&workspace, &to).await? } else { readdress(&workspace, &to).await? };
+    let certificate = certificate.as_deref();
+    let answer = match to.contains("/join/") {
+        true if certificate.is_some() => {
+            let problem =
+                Problem::new(ProblemCode::Invalid, "an invitation link says itself which certificate the relay has");
+            return Err(problem.hint("Leave out --certificate.").into());
+        }
+        true => join(&workspace, &to).await?,
+        false => readdress(&workspace, &to, certificate).await?,
+    };
     connect_again(&workspace).await;
     Ok(Json(answer))
 }
@@ -78,7 +90,7 @@ pub(super) async fn adopt(State(workspace): State<Workspace>) -> Result<Json<Rel
     Ok(Json(answer))
 }
 
-async fn readdress(workspace: &Workspace, to: &str) -> Result<RelayAnswer, Failure> {
+async fn readdress(workspace: &Workspace, to: &str, certificate: Option<&str>) -> Result<RelayAnswer, Failure> {
     let address = to.trim().trim_end_matches('/').to_owned();
     if !address.starts_with("http://") && !address.starts_with("https://") {
         let problem = Problem::new(ProblemCode::Invalid, format!("“{to}” is no address and no invitation link"));
@@ -87,7 +99,16 @@ async fn readdress(workspace: &Workspace, to: &str) -> Result<RelayAnswer, Failu
     let relay = workspace.in_store(|store| Ok(store.settings()?.relay)).await?.ok_or_else(|| {
         no_relay().hint("To join the workspace on a relay, give an invitation link: regard relay move 'LINK'")
     })?;
-    let moved = RelayAccess { address, embedded: false, ..relay };
+    let certificate = match certificate {
+        None => relay.certificate,
+        Some(SYSTEM) => None,
+        Some(fingerprint) => Some(fingerprint.parse().map_err(|error: BadId| {
+            Problem::new(ProblemCode::Invalid, error.to_string()).hint(
+                "`regard-relay settings` on the relay's host shows it. `system` leaves it to the system's authorities.",
+            )
+        })?),
+    };
+    let moved = RelayAccess { address, embedded: false, certificate, ..relay };
     let (devices, unreached) = match relay_http::access::directory(&moved, workspace.store.identity().workspace).await {
         Ok(directory) => (Some(live(&directory)), None),
         // The connection proves the device by its key, where the relay has lost its token.

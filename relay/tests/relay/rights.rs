@@ -4,8 +4,10 @@ use std::net::SocketAddr;
 
 use regard_core::error::{Cause, Refusal};
 use regard_core::id::{DeviceId, MemberId};
+use regard_core::visibility::{StreamEvent, StreamLine};
 use regard_core::wire::{Directory, RelayFrame, Role, UnitOutcome};
 
+use crate::reading::{Ask, Reading};
 use crate::support::{Device, Growing, Running, WORKSPACE, http, invite, join, seqs, team, unit};
 
 /// What can be done to the member and the device of a number.
@@ -117,9 +119,19 @@ async fn a_shut_out_device_is_told_by_whom_and_gets_in_nowhere() {
     let mut revoked = Device::connect(to, &tokens[1]).await;
     let mut other = Device::connect(to, &tokens[2]).await;
     revoked.push(&[unit(1, vec![Growing::new(11).genesis()])]).await;
+    let mut reading = Reading::must(to, &tokens[1], &Ask::lines("")).await;
+    reading.history().await;
     done(to, &tokens[0], Action::ShutOut(2)).await;
     let word = revoked.end().await.expect("a word");
     assert_eq!(word.cause, Cause::Revoked);
+    let ended = |line: &StreamLine| match &line.event {
+        StreamEvent::Ended(refusal) => Some(refusal.cause),
+        _ => None,
+    };
+    assert_eq!(reading.wait(ended).await, Cause::Revoked, "the stream ends too");
+    assert_eq!(reading.line().await, None);
+    let asked = Reading::open(to, &tokens[1], &Ask::lines("")).await;
+    assert_eq!(asked.err().map(|(status, _)| status), Some(403));
     assert!(word.detail.starts_with("this device was shut out of the workspace by member 1 at 20"), "{word}");
     let directory = other
         .wait(|frame| match frame {

@@ -133,6 +133,10 @@ impl LogView {
 pub struct MoveRequest {
     /// Another address of the same relay, or an invitation link to another relay with the same workspace.
     pub to: String,
+    /// The fingerprint of the certificate that the relay has now, 64 hexadecimal digits, or `system` to leave it to the
+    /// system's trusted authorities; as before where it is absent. An invitation link says it itself.
+    #[serde(default)]
+    pub certificate: Option<String>,
 }
 
 /// The answer to `POST /v1/relay/move` and `/v1/relay/adopt`.

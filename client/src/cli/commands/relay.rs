@@ -22,6 +22,10 @@ pub(crate) enum Relay {
     Move {
         /// Another address of the same relay, or an invitation link for this workspace.
         to: String,
+        /// The fingerprint of the certificate that the relay has now, as `regard-relay settings` shows it there, or `system`
+        /// where an authority vouches for it.
+        #[arg(long, value_name = "FINGERPRINT")]
+        certificate: Option<String>,
     },
     /// Tell a relay that has lost its members who belongs to the workspace. For an owner.
     ///
@@ -40,8 +44,8 @@ impl Relay {
                 client.close().await;
                 context.output.answer(&relay, |relay| people(relay, runs))?;
             }
-            Self::Move { to } => {
-                let request = MoveRequest { to };
+            Self::Move { to, certificate } => {
+                let request = MoveRequest { to, certificate };
                 let answer: RelayAnswer = client.call(Method::POST, "/v1/relay/move", Some(&request)).await?;
                 client.close().await;
                 context.output.answer(&answer, |answer| format!("The relay is now {}", answer.address))?;
