@@ -132,6 +132,8 @@ fn a_relay_that_lost_its_log_is_filled_by_its_devices() {
     let saves = record["saves"].as_array().expect("saves");
     assert_eq!(saves.len(), 2, "each save is still one: {record}");
     assert!(saves.iter().all(|save| save["by"] != "another program"), "and its author is known: {record}");
+    let status = team.carla.asks(&["status"]);
+    assert_eq!(status["refused"], serde_json::json!([]), "a reader offers nothing: {status}");
     let held = team.end_alike();
     assert_eq!(held.records(), ids.len());
 }

@@ -2,6 +2,7 @@
 
 use regard_core::id::UnitId;
 use regard_core::sync::{Effect, Event};
+use regard_core::wire::Role;
 
 use super::Notice;
 use crate::names::Names;
@@ -53,7 +54,8 @@ pub(super) fn in_store(store: &Store, effect: Effect) -> Result<InStore, StoreEr
             (Some(Event::ExcerptApplied { scope, last }), vec![Notice::Arrived { records, set_aside: 0 }])
         }
         Effect::Refill { scope, at, differing } => {
-            store.refill(scope, at, &differing, now(), &mut || UnitId::random(&mut SystemEntropy))?;
+            let may_write = Names::read(store)?.own_role() != Role::Reader;
+            store.refill(scope, at, &differing, may_write, now(), &mut || UnitId::random(&mut SystemEntropy))?;
             (Some(Event::Refilled { scope, at }), Vec::new())
         }
         Effect::Directory(directory) => {

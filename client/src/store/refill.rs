@@ -24,7 +24,8 @@ type Changes = Vec<(Row, ChangeHash)>;
 impl Store {
     /// Puts what a log lacks of the documents that differ into the outbox, whoever made it, save by save and before what
     /// waits there, and goes on from `at`, where the log ended when it was compared. A save that a relay refused is offered
-    /// once more: another log may take it.
+    /// once more: another log may take it. A reader, whose changes no relay takes, `may_write` nothing: others bring what is
+    /// lacking.
     ///
     /// # Errors
     /// As the disk has it.
@@ -33,6 +34,7 @@ impl Store {
         scope: Scope,
         at: Cursor,
         differing: &[Difference],
+        may_write: bool,
         now: Timestamp,
         new_unit: &mut dyn FnMut() -> UnitId,
     ) -> Result<(), StoreError> {
@@ -44,13 +46,17 @@ impl Store {
                 waiting.iter().flat_map(|save| &save.changes).map(|change| (change.row, change.hash)).collect();
             let saves = saves_of(writer, &lacking, &held)?;
             let covered: Held = saves.iter().flat_map(|(_, changes)| changes).copied().collect();
-            let unsaved = unsaved(&lacking, &held, &covered);
+            let unsaved = if may_write { unsaved(&lacking, &held, &covered) } else { Vec::new() };
             for row in unsaved {
                 let changes = changes_without(writer, row, &lacking, [&held, &covered])?;
                 refill_unsaved(writer, scope, row, changes, now, new_unit)?;
             }
             for (number, changes) in saves {
-                refill_save(writer, scope, number, changes)?;
+                // Nobody can have it now.
+                set_visible(writer, number, None)?;
+                if may_write {
+                    refill_save(writer, scope, number, changes)?;
+                }
             }
             waiting.iter().try_for_each(|save| queue(writer, scope, save))?;
             CURSORS.put(&mut writer.cursors, scope.number(), &at)?;
@@ -141,7 +147,6 @@ fn saves_of(
 }
 
 fn refill_save(writer: &mut Writer<'_>, scope: Scope, number: u64, changes: Changes) -> Result<(), StoreError> {
-    set_visible(writer, number, None)?;
     let SaveRow { unit, author, saved_at, .. } = save_row(writer, number)?;
     let changes = changes.into_iter().map(reference).collect();
     let row = OutboxRow::new(unit, author, saved_at, changes, Some(number));

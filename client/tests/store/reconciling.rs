@@ -42,7 +42,7 @@ fn all_of(home: &Home) -> Vec<Difference> {
 }
 
 fn refill(home: &Home, at: Cursor, differing: &[Difference]) {
-    home.store.refill(SCOPE, at, differing, Timestamp(0), &mut new_unit).expect("a refill");
+    home.store.refill(SCOPE, at, differing, true, Timestamp(0), &mut new_unit).expect("a refill");
 }
 
 #[test]
@@ -69,6 +69,22 @@ fn a_log_that_was_lost_is_filled_with_the_saves_as_they_were_whoever_made_them()
     refill(&ana, end(&ana, 0), &all_of(&ana));
     assert_eq!(ana.units(), units);
     assert_eq!(ana.store.witness(SCOPE).expect("a witness"), None, "it was of another log");
+}
+
+#[test]
+fn a_reader_offers_nothing_and_waits_for_others_to_bring_it() {
+    let ana = Home::ana();
+    let id = ana.add(Kind::Contact, vec![]);
+    let carla = Home::ben(&ana);
+    carla.receive(&Log::of(&ana));
+    let differing = all_of(&carla);
+    carla.store.refill(SCOPE, end(&carla, 0), &differing, false, Timestamp(0), &mut new_unit).expect("a refill");
+    assert_eq!(carla.units(), Vec::<Unit>::new());
+    assert_eq!(carla.store.saves(id, 1).expect("saves")[0].place, None);
+    let packed = excerpt(&ana, ana.units(), 3);
+    carla.store.apply_excerpt(SCOPE, OTHER, &packed, Timestamp(3)).expect("applied");
+    let place = carla.store.saves(id, 1).expect("saves")[0].place.expect("visible again");
+    assert_eq!((place.epoch, place.at), (OTHER, Timestamp(77)));
 }
 
 /// A relay that lost everything refuses a save whose record it has not got: what the save follows must go first.
