@@ -1,5 +1,5 @@
 use redb::ReadableTable;
-use regard_core::error::Refusal;
+use regard_core::error::{Cause, Refusal};
 use regard_core::gate;
 use regard_core::id::{DocumentId, EpochId, UnitId};
 use regard_core::limits::{BATCH_BYTES_TARGET, BATCH_CHANGES_TARGET};
@@ -125,6 +125,7 @@ impl Store {
                         writer.outbox.remove(key).during("remove a row")?;
                         settled.push((row.unit, None));
                     }
+                    UnitOutcome::Refused(refusal) if self.may_be_brought_by_others(&row, refusal.cause) => {}
                     UnitOutcome::Refused(refusal) => {
                         settled.push((row.unit, Some(refusal.clone())));
                         row.refused = Some(refusal.clone());
@@ -134,6 +135,13 @@ impl Store {
             }
             Ok(settled)
         })
+    }
+
+    /// Whether a save of somebody else waits for whoever made it: that device is there, or has not brought yet what the save
+    /// follows. The next connection offers it again.
+    fn may_be_brought_by_others(&self, row: &OutboxRow, cause: Cause) -> bool {
+        let is_own = row.author.is_some_and(|author| self.identity().is_own(author));
+        !is_own && matches!(cause, Cause::ForeignActor | Cause::MissingDependency)
     }
 
     /// The saves that the relay refused, oldest first. They are kept here.

@@ -94,6 +94,25 @@ fn what_making_again_would_not_heal_is_shown_instead() {
     assert_eq!(home.store.outbox_count().expect("a count"), OutboxCount { waiting: 0, refused: 1 });
 }
 
+/// Ben carries Ana's save to a relay that lost it, while Ana is there and has not brought it: he keeps it, and does not put it
+/// into his own name.
+#[test]
+fn a_carried_save_waits_for_whoever_made_it() {
+    let ana = Home::ana();
+    ana.add(Kind::Task, vec![set("summary", "Call")]);
+    let ben = Home::ben(&ana);
+    ben.receive(&Log::of(&ana));
+    let differing = ben.store.compare(SCOPE, None, &[], true).expect("a comparison");
+    ben.store.refill(SCOPE, head(&ben, 0), &differing, true, Timestamp(0), &mut super::new_unit).expect("a refill");
+    let units = ben.units();
+    for cause in [Cause::ForeignActor, Cause::MissingDependency] {
+        refuse_all(&ben, cause);
+        assert_eq!(redo(&ben.store), None);
+        assert_eq!(ben.units(), units);
+    }
+    assert_eq!(ben.store.outbox_count().expect("a count"), OutboxCount { waiting: 1, refused: 0 });
+}
+
 #[test]
 fn a_save_that_is_refused_again_and_again_is_made_again_only_so_often() {
     let home = Home::ana();
