@@ -1,6 +1,5 @@
 //! The visibility stream, read over a plain socket and with `regard watch --stream`, over a relay that is killed.
 
-use regard_client::store::Store;
 use regard_tests::harness::{Person, RelayProcess, Streaming, Watching};
 use serde_json::Value;
 
@@ -36,11 +35,7 @@ fn both_readers_get_every_save_once_over_a_relay_that_is_killed() {
     ana.up();
     let link = ana.asks(&["invite", "--reader"])["link"].as_str().expect("a link").to_owned();
     let mut ben = Person::joins("Ben", folder.path(), &link);
-    // The token stands in the store and nowhere else.
-    let token = {
-        let store = Store::open(ben.folder()).expect("Ben's store");
-        store.settings().expect("settings").relay.expect("a relay").token
-    };
+    let token = ben.asks(&["relay", "token"])["token"].as_str().expect("a token").to_owned();
     ben.up();
     let workspace = ana.asks(&["status"])["workspace"].as_str().expect("an id").to_owned();
     let path = format!("/v1/workspaces/{workspace}/visibility");

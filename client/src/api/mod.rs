@@ -69,6 +69,7 @@ pub fn router(workspace: Workspace) -> Router {
         .route("/v1/members/role", post(members::role))
         .route("/v1/devices/revoke", post(members::revoke))
         .route("/v1/relay", get(relay::show))
+        .route("/v1/relay/token", get(relay::token))
         .route("/v1/relay/move", post(relay::relocate))
         .route("/v1/relay/adopt", post(relay::adopt))
         .route("/v1/outbox", get(outbox::list))

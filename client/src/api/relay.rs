@@ -9,7 +9,7 @@ use regard_core::wire::{Directory, Role, Scope};
 use super::Workspace;
 use super::control::no_relay;
 use super::problem::Failure;
-use super::types::access::{LogView, MoveRequest, RelayAnswer, RelayView};
+use super::types::access::{LogView, MoveRequest, RelayAnswer, RelayView, TokenView};
 use super::types::{Problem, ProblemCode};
 use crate::names::Names;
 use crate::relay_http;
@@ -41,6 +41,13 @@ pub(super) async fn show(State(workspace): State<Workspace>) -> Result<Json<Rela
         })
     });
     view.await.map(Json)
+}
+
+/// The device's token, for other programs of its owner.
+pub(super) async fn token(State(workspace): State<Workspace>) -> Result<Json<TokenView>, Failure> {
+    let relay = workspace.in_store(|store| Ok(store.settings()?.relay)).await?.ok_or_else(no_relay)?;
+    let RelayAccess { address, token, .. } = relay;
+    Ok(Json(TokenView { address, workspace: workspace.store.identity().workspace, token }))
 }
 
 /// Sets another address of the same relay, or joins another relay with the same workspace.

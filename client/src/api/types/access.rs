@@ -128,6 +128,17 @@ impl LogView {
     }
 }
 
+/// `GET /v1/relay/token`: what a program needs to ask the relay in this device's name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenView {
+    /// The relay's address.
+    pub address: String,
+    /// The workspace.
+    pub workspace: WorkspaceId,
+    /// The device's token, 64 hexadecimal digits. Whoever has it is the device.
+    pub token: String,
+}
+
 /// `POST /v1/relay/move`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MoveRequest {

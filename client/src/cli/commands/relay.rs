@@ -9,13 +9,17 @@ use super::super::output::plain;
 use super::super::times::ago;
 use super::NOTHING;
 use crate::api::Method;
-use crate::api::types::access::{MoveRequest, RelayAnswer, RelayView};
+use crate::api::types::access::{MoveRequest, RelayAnswer, RelayView, TokenView};
 
 /// Show the workspace's relay, and see to it when it has moved or lost its files.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Relay {
     /// Say where the relay is, how the connection stands, and by which key it knows this device.
     Show,
+    /// Print the token by which this device proves itself to the relay, for programs of your own that ask it.
+    ///
+    /// Whoever has it is this device: put it nowhere where others read.
+    Token,
     /// Tell this device another address of its relay; or, with an invitation link, join the workspace on another relay.
     ///
     /// The records stay. A relay that does not have them is filled by the devices that join it.
@@ -43,6 +47,11 @@ impl Relay {
                 let relay: RelayView = client.call(Method::GET, "/v1/relay", NOTHING).await?;
                 client.close().await;
                 context.output.answer(&relay, |relay| people(relay, runs))?;
+            }
+            Self::Token => {
+                let token: TokenView = client.call(Method::GET, "/v1/relay/token", NOTHING).await?;
+                client.close().await;
+                context.output.answer(&token, |token| token.token.clone())?;
             }
             Self::Move { to, certificate } => {
                 let request = MoveRequest { to, certificate };
