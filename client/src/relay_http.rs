@@ -7,7 +7,7 @@ use hyper::body::Bytes;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use hyper::{Method, Request, Uri};
 use hyper_util::rt::TokioIo;
-use regard_core::error::{Cause, Refusal};
+use regard_core::error::Refusal;
 use regard_core::id::WorkspaceId;
 use regard_core::limits::{FRAME_BYTES_MAX, PEER_PATIENCE};
 use regard_core::wire::access::{CopyRequest, InviteRequest, InviteResponse, JoinRequest, JoinResponse};
@@ -16,7 +16,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::store::RelayAccess;
-use crate::transport::{self, Endpoint, unreached};
+use crate::transport::{self, Endpoint, malformed, unreached};
 
 /// Bytes of an answer: that to a poll may hold the largest segment of each scope.
 const ANSWER_BYTES_MAX: usize = 2 * FRAME_BYTES_MAX;
@@ -133,8 +133,4 @@ fn unanswered(address: &str, error: &hyper::Error) -> Refusal {
         return unreached(address, &format!("what answers there speaks no HTTP: {error}"));
     }
     unreached(address, error)
-}
-
-fn malformed(address: &str, error: &dyn std::fmt::Display) -> Refusal {
-    Refusal::new(Cause::Malformed, format!("{address} and this program do not understand each other: {error}"))
 }

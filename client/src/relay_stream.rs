@@ -8,7 +8,7 @@ use hyper::client::conn::http1::SendRequest;
 use hyper::header::{ACCEPT, AUTHORIZATION, HOST};
 use hyper::{Request, Uri};
 use hyper_util::rt::TokioIo;
-use regard_core::error::{Cause, Refusal};
+use regard_core::error::Refusal;
 use regard_core::id::WorkspaceId;
 use regard_core::limits::{HTTP_BODY_BYTES_MAX, KEEPALIVE, PEER_PATIENCE};
 use regard_core::sync::Backoff;
@@ -16,7 +16,7 @@ use regard_core::visibility::{StreamEvent, StreamId, StreamLine};
 use tokio::time::timeout;
 
 use crate::store::RelayAccess;
-use crate::transport::{self, unreached};
+use crate::transport::{self, malformed, unreached};
 
 /// A relay that is silent for as long as this has gone: it sends a sign of life three times as often.
 const SILENCE_MAX: Duration = KEEPALIVE.saturating_mul(3);
@@ -186,8 +186,4 @@ async fn connect(access: &RelayAccess) -> Result<SendRequest<Empty<Bytes>>, Refu
     let (sender, connection) = opened.map_err(|error| unreached(&access.address, &error))?;
     tokio::spawn(connection);
     Ok(sender)
-}
-
-fn malformed(address: &str, error: &dyn std::fmt::Display) -> Refusal {
-    Refusal::new(Cause::Malformed, format!("{address} and this program do not understand each other: {error}"))
 }

@@ -43,7 +43,7 @@ impl Stored {
         let mut admission = Admission::new(self.head);
         let mut outcomes = Vec::new();
         for unit in units {
-            let Ok(outcome) = admission.admit(unit, &|_| Ok(()), self);
+            let Ok(outcome) = admission.admit(unit, &|_| Ok(()), |_| Ok(()), self);
             outcomes.push(outcome.map_err(|refusal| refusal.cause));
         }
         self.head = admission.head();
@@ -253,10 +253,10 @@ fn a_change_that_may_not_be_brought_is_refused_unless_it_is_there() {
         _ => Ok(()),
     };
     let mut admission = Admission::new(stored.head);
-    let Ok(known) = admission.admit(&[(DOCUMENT, &headers[1])], &not_by_one, &mut stored);
+    let Ok(known) = admission.admit(&[(DOCUMENT, &headers[1])], &not_by_one, |_| Ok(()), &mut stored);
     assert_eq!(known, Ok(vec![Placed::Duplicate(2)]));
     let unit = [(OTHER, &headers[0]), (DOCUMENT, &headers[2])];
-    let Ok(refused) = admission.admit(&unit, &not_by_one, &mut stored);
+    let Ok(refused) = admission.admit(&unit, &not_by_one, |_| Ok(()), &mut stored);
     assert_eq!(refused.map_err(|refusal| refusal.cause), Err(Cause::ForeignActor));
     assert_eq!(admission.head(), stored.head, "it took no place");
 }

@@ -82,11 +82,10 @@ fn write_all(store: &Store, path: &Path, file: File) -> Result<Exported, Problem
     for scope in Scope::ALL {
         let mut after = 0;
         loop {
-            let (units, last) = store.export_unsent(scope, after)?;
-            if units.is_empty() {
-                break;
-            }
-            after = last;
+            let unsent = store.read_unsent(scope, after)?;
+            let Some(last) = unsent.last() else { break };
+            after = last.place;
+            let units: Vec<_> = unsent.into_iter().map(|queued| queued.unit).collect();
             exported.saves += units.len();
             exported.changes += units.iter().map(|unit| unit.changes.len()).sum::<usize>();
             writer.units(scope, &units).map_err(failed)?;

@@ -56,7 +56,7 @@ pub(super) async fn poll(store: Arc<Store>, wishes: Vec<Subscribe>) -> Event {
 }
 
 /// Makes this store, which is a copy of another one, a device of its own.
-pub(super) async fn renew(store: Arc<Store>) -> Event {
+pub(super) async fn separate(store: Arc<Store>) -> Event {
     let asked = async {
         let relay = relay(&store)?;
         let identity = store.identity().copied(&mut SystemEntropy);
@@ -73,7 +73,7 @@ pub(super) async fn renew(store: Arc<Store>) -> Event {
         Ok::<_, StoreError>(())
     });
     match kept.await {
-        Ok(Ok(())) => Event::Renewed,
+        Ok(Ok(())) => Event::Separated,
         Ok(Err(error)) => store_failed(&error),
         Err(error) => closed(Refusal::new(Cause::Unavailable, error.to_string())),
     }

@@ -23,6 +23,8 @@ pub(super) struct Driver {
     commands: mpsc::Receiver<Event>,
     connection: Connection,
     asking: Asking,
+    /// Whether what a crash kept from being made again has been.
+    is_redone: bool,
     clock: SteadyClock,
     wake: Option<Timestamp>,
     heard_at: Option<Timestamp>,
@@ -44,8 +46,6 @@ impl Driver {
         schedule: EngineSchedule,
     ) -> Result<(Self, watch::Receiver<EngineStatus>), StoreError> {
         let scopes = Scope::ALL.into_iter().map(|scope| {
-            // What a crash kept from being made again.
-            store.redo(scope, now(), &mut SystemEntropy)?;
             let (cursor, witness, exceptions) = (store.cursor(scope)?, store.witness(scope)?, store.exceptions(scope)?);
             let schedule = match scope {
                 Scope::Records => Schedule::Live,
@@ -70,6 +70,7 @@ impl Driver {
             commands,
             connection: Connection::None,
             asking: Asking::default(),
+            is_redone: false,
             clock,
             wake: None,
             heard_at,
@@ -133,7 +134,38 @@ impl Driver {
         });
     }
 
-    async fn perform(&mut self, effect: Effect) -> Option<Event> {
+    async fn perform(&mut self, effect: Effect) -> Vec<Event> {
+        let mut events = Vec::new();
+        if matches!(effect, Effect::Connect) && !self.is_redone {
+            // Not when the engine starts: most commands send nothing, and the outbox may be long.
+            match self.redo().await {
+                Ok(redone) => events.extend(redone),
+                Err(failed) => return vec![failed],
+            }
+        }
+        events.extend(self.perform_one(effect).await);
+        events
+    }
+
+    async fn redo(&mut self) -> Result<Vec<Event>, Event> {
+        let store = Arc::clone(&self.store);
+        let redo = move || {
+            let redone = Scope::ALL.into_iter().map(|scope| {
+                let healed = store.redo(scope, now(), &mut SystemEntropy)?;
+                Ok(healed.map(|healed| Event::Redone { scope, healed }))
+            });
+            redone.collect::<Result<Vec<_>, StoreError>>()
+        };
+        let redone = tokio::task::spawn_blocking(redo).await;
+        let unavailable = |error: tokio::task::JoinError| Event::Closed {
+            reason: Refusal::new(Cause::Unavailable, error.to_string()),
+        };
+        let redone = redone.map_err(unavailable)?.map_err(|error| store_failed(&error))?;
+        self.is_redone = true;
+        Ok(redone.into_iter().flatten().collect())
+    }
+
+    async fn perform_one(&mut self, effect: Effect) -> Option<Event> {
         match effect {
             Effect::Connect => self.connect(),
             Effect::Close => {
@@ -146,7 +178,7 @@ impl Driver {
                 None
             }
             Effect::Poll { wishes } => self.ask(|store| asking::poll(store, wishes)),
-            Effect::Renew => self.ask(asking::renew),
+            Effect::Separate => self.ask(asking::separate),
             Effect::Announce(link) => {
                 tracing::info!(?link, "the connection changed");
                 let failed = self.keep_standing(&link).await;

@@ -77,6 +77,6 @@ pub(super) fn in_store(store: &Store, effect: Effect) -> Result<InStore, StoreEr
         | Effect::Wake(_)
         | Effect::Announce(_)
         | Effect::Poll { .. }
-        | Effect::Renew => (None, Vec::new()),
+        | Effect::Separate => (None, Vec::new()),
     })
 }

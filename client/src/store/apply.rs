@@ -188,9 +188,6 @@ impl<'a> Arrival<'a> {
         if !taken.iter().any(|taken| taken.has_new) {
             return refresh_visible(writer, first, unit.id, brought.carrier, visible);
         }
-        let mut rows: Vec<Row> = taken.iter().map(|taken| taken.row).collect();
-        rows.sort_unstable();
-        rows.dedup();
         let of_document = |taken: Taken| taken.kept.into_iter().map(move |hash| (taken.row, hash));
         let save = SaveRow {
             unit: unit.id,
@@ -198,7 +195,6 @@ impl<'a> Arrival<'a> {
             author: unit.author,
             carrier: Some(brought.carrier),
             saved_at: unit.saved_at,
-            rows,
             visible: Some(visible),
             applied_at: self.now,
             changes: taken.into_iter().flat_map(of_document).collect(),

@@ -10,7 +10,7 @@ use super::Store;
 use super::documents::Workbench;
 use super::error::StoreError;
 use super::outbox::{GENESIS, LOOKED_UP, queue};
-use super::tables::{ChangeRef, OutboxRow, Row, SaveRow};
+use super::tables::{ChangeRef, OutboxRow, SaveRow};
 use super::transaction::Writer;
 use super::visibility::note_save;
 
@@ -102,9 +102,6 @@ impl Store {
         for record in records {
             changes.extend(record.place(self, writer, bench, scope)?);
         }
-        let mut rows: Vec<Row> = changes.iter().map(|change| change.row).collect();
-        rows.sort_unstable();
-        rows.dedup();
         let (author, saved_at) = (unit.author, unit.saved_at);
         let save = SaveRow {
             unit: unit.id,
@@ -112,7 +109,6 @@ impl Store {
             author,
             carrier: None,
             saved_at,
-            rows,
             visible: None,
             applied_at: now,
             changes: changes.iter().map(|change| (change.row, change.hash)).collect(),

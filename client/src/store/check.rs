@@ -1,13 +1,13 @@
 //! Looking at everything that the store holds: whether each row is as it was written, and whether all rows agree.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use minicbor::Decode;
 use redb::{Database, Key, ReadOnlyTable, ReadTransaction, ReadableTable, ReadableTableMetadata};
 use regard_core::record::{Document, Projection};
-use regard_core::wire::Cursor;
+use regard_core::wire::{Cursor, HeadsDigest};
 use serde::{Deserialize, Serialize};
 
 use super::documents::load;
@@ -15,7 +15,9 @@ use super::error::{During, StoreError};
 use super::outbox::GENESIS;
 use super::rows::Rows;
 use super::settings::read_identity;
-use super::tables::{self as t, DocumentRow, OutboxRow, PeerRow, QuarantineRow, ReceiptRow, Row, SaveRow, links};
+use super::tables::{
+    self as t, DocumentRow, OutboxRow, PeerRow, QuarantineRow, ReceiptRow, ReconciledRow, Row, SaveRow, links,
+};
 use super::{CACHE_BYTES, FILE, Store, opening};
 
 /// Damage that is told one by one; one broken table can have a million rows.
@@ -107,6 +109,8 @@ pub(super) fn check_at(path: &Path, folder: &Path) -> Result<StoreCheck, StoreEr
 fn look(reading: &ReadTransaction, check: &mut StoreCheck) -> Result<(), StoreError> {
     settings(reading, check)?;
     decoded::<_, Cursor>(reading, &t::CURSORS, check, |_, _, _| Ok(()))?;
+    decoded::<_, Cursor>(reading, &t::WITNESSES, check, |_, _, _| Ok(()))?;
+    decoded::<_, ReconciledRow>(reading, &t::RECONCILED, check, |_, _, _| Ok(()))?;
     decoded::<_, ReceiptRow>(reading, &t::RECEIPTS, check, |_, _, _| Ok(()))?;
     decoded::<_, PeerRow>(reading, &t::PEERS, check, |_, _, _| Ok(()))?;
     decoded::<_, QuarantineRow>(reading, &t::QUARANTINE, check, |_, _, _| Ok(()))?;
@@ -187,6 +191,8 @@ fn records(reading: &ReadTransaction, check: &mut StoreCheck) -> Result<(), Stor
                 check.holds(shown == Some(Projection::of(&document)), || {
                     format!("what lists show of record {id} is not what it says")
                 });
+                let is_told = meta.heads == HeadsDigest::of(&document.heads()) && meta.changes == document.count();
+                check.holds(is_told, || format!("the row of record {id} tells another history than it has"));
             }
             Err(StoreError::Damaged { what }) => check.tell(what),
             Err(error) => return Err(error),
@@ -212,8 +218,7 @@ fn saves(reading: &ReadTransaction, check: &mut StoreCheck) -> Result<(), StoreE
     let saves_of = reading.open_table(t::SAVES_OF).during("open a table")?;
     let mut due = 0;
     decoded(reading, &t::SAVES, check, |check, number, save: SaveRow| {
-        let rows: BTreeSet<u64> = save.rows.iter().map(|row| row.0).collect();
-        for row in rows {
+        for Row(row) in save.rows() {
             due += 1;
             let is_there = saves_of.get((row, number)).during("read a row")?.is_some();
             check.holds(is_there, || format!("save {} is not among those of the record in row {row}", save.unit));

@@ -166,7 +166,7 @@ impl Open {
 
     /// Puts another history in place of this one.
     pub(super) fn replace(&mut self, writer: &mut Writer<'_>, document: Document) -> Result<(), StoreError> {
-        self.meta.changes = u32::try_from(document.changes_since(&[]).len()).unwrap_or(u32::MAX);
+        self.meta.changes = document.count();
         self.document = document;
         self.changed = true;
         self.fold(writer)

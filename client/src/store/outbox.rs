@@ -47,19 +47,64 @@ pub struct RefusedSave {
     pub reason: Refusal,
 }
 
-/// Puts a save behind the others. Places are never used again: a session remembers up to which it has sent.
+/// Puts a save behind the others.
 pub(super) fn queue(writer: &mut Writer<'_>, scope: Scope, row: &OutboxRow) -> Result<(), StoreError> {
-    let place: u64 = SETTINGS.get(&writer.settings, NEXT_PLACE_KEY)?.unwrap_or(1);
-    SETTINGS.put(&mut writer.settings, NEXT_PLACE_KEY, &(place + 1))?;
-    OUTBOX.put(&mut writer.outbox, (scope.number(), place), row)
+    queue_all(writer, scope, [row])
+}
+
+/// Puts saves behind the others, in their order. Places are never used again: a session remembers up to which it has sent.
+pub(super) fn queue_all<'a>(
+    writer: &mut Writer<'_>,
+    scope: Scope,
+    rows: impl IntoIterator<Item = &'a OutboxRow>,
+) -> Result<(), StoreError> {
+    let mut place: u64 = SETTINGS.get(&writer.settings, NEXT_PLACE_KEY)?.unwrap_or(1);
+    for row in rows {
+        OUTBOX.put(&mut writer.outbox, (scope.number(), place), row)?;
+        place += 1;
+    }
+    SETTINGS.put(&mut writer.settings, NEXT_PLACE_KEY, &place)
+}
+
+/// The records that a save changes, each once.
+pub(super) fn records_of(
+    row: &OutboxRow,
+    documents: &impl ReadableTable<u64, &'static [u8]>,
+) -> Result<Vec<DocumentId>, StoreError> {
+    let mut records = Vec::new();
+    for change in &row.changes {
+        let id = document_row(documents, change.row)?.id;
+        if !records.contains(&id) {
+            records.push(id);
+        }
+    }
+    Ok(records)
 }
 
 impl Store {
-    /// The saves behind a place of the outbox, in their order, as many as fit a batch; at least one where there is one.
+    /// The saves behind a place of the outbox that wait, in their order, as many as fit a batch; at least one where there is
+    /// one.
     ///
     /// # Errors
     /// As the disk has it.
     pub fn read_outbox(&self, scope: Scope, after: u64) -> Result<Vec<Queued>, StoreError> {
+        self.read_batch(scope, after, |row| row.refused.is_none())
+    }
+
+    /// The same, with those that the relay refused.
+    ///
+    /// # Errors
+    /// As the disk has it.
+    pub fn read_unsent(&self, scope: Scope, after: u64) -> Result<Vec<Queued>, StoreError> {
+        self.read_batch(scope, after, |_| true)
+    }
+
+    fn read_batch(
+        &self,
+        scope: Scope,
+        after: u64,
+        is_wanted: impl Fn(&OutboxRow) -> bool,
+    ) -> Result<Vec<Queued>, StoreError> {
         self.read(|transaction| {
             let outbox = transaction.open_table(OUTBOX.definition).during("open a table")?;
             let documents = transaction.open_table(DOCUMENTS.definition).during("open a table")?;
@@ -67,10 +112,11 @@ impl Store {
             let changes = transaction.open_table(CHANGES).during("open a table")?;
             let mut source = ChangeSource { store: self, snapshots, changes, folded: None };
             let (mut queued, mut bytes, mut count) = (Vec::new(), 0, 0);
-            for entry in outbox.range((scope.number(), after + 1)..=(scope.number(), u64::MAX)).during("read rows")? {
+            let range = (scope.number(), after.saturating_add(1))..=(scope.number(), u64::MAX);
+            for entry in outbox.range(range).during("read rows")? {
                 let (key, value) = entry.during("read a row")?;
                 let row: OutboxRow = OUTBOX.open(&key.value(), value.value())?;
-                if row.refused.is_some() {
+                if !is_wanted(&row) {
                     continue;
                 }
                 let changes = row.changes.iter().map(|change| {
@@ -156,15 +202,10 @@ impl Store {
             for entry in outbox.iter().during("read rows")? {
                 let (key, value) = entry.during("read a row")?;
                 let row: OutboxRow = OUTBOX.open(&key.value(), value.value())?;
-                let Some(reason) = row.refused else { continue };
-                let mut records: Vec<DocumentId> = Vec::new();
-                for change in &row.changes {
-                    let id = document_row(&documents, change.row)?.id;
-                    if !records.contains(&id) {
-                        records.push(id);
-                    }
+                if let Some(reason) = row.refused.clone() {
+                    let records = records_of(&row, &documents)?;
+                    refused.push(RefusedSave { save: row.unit, saved_at: row.saved_at, records, reason });
                 }
-                refused.push(RefusedSave { save: row.unit, saved_at: row.saved_at, records, reason });
             }
             Ok(refused)
         })

@@ -160,7 +160,6 @@ fn heal(writer: &mut Writer<'_>, open: &mut Open, scope: Scope, now: Timestamp) 
             author: row.author,
             carrier: Some(row.carrier),
             saved_at: row.saved_at,
-            rows: vec![open.row],
             visible: Some(visible),
             applied_at: now,
             changes: vec![(open.row, change.header.hash)],

@@ -11,7 +11,7 @@ use regard_core::wire::{Cursor, Scope};
 use super::Store;
 use super::documents::{document_row, load};
 use super::error::{During, StoreError};
-use super::outbox::{GENESIS, LOOKED_UP, queue};
+use super::outbox::{GENESIS, LOOKED_UP, queue_all};
 use super::tables::{
     CURSORS, ChangeRef, DocumentRow, OUTBOX, OutboxRow, RECONCILED, ReconciledRow, Row, SAVES, SaveRow, VisibleRow,
 };
@@ -45,20 +45,22 @@ impl Store {
             let held: Held =
                 waiting.iter().flat_map(|save| &save.changes).map(|change| (change.row, change.hash)).collect();
             let saves = saves_of(writer, &lacking, &held)?;
-            let covered: Held = saves.iter().flat_map(|(_, changes)| changes).copied().collect();
-            let unsaved = if may_write { unsaved(&lacking, &held, &covered) } else { Vec::new() };
-            for row in unsaved {
-                let changes = changes_without(writer, row, &lacking, [&held, &covered])?;
-                refill_unsaved(writer, scope, row, changes, now, new_unit)?;
-            }
-            for (number, changes) in saves {
-                // Nobody can have it now.
-                set_visible(writer, number, None)?;
-                if may_write {
-                    refill_save(writer, scope, number, changes)?;
+            let covered: Held = saves.iter().flat_map(|lost| &lost.changes).copied().collect();
+            let mut queued = Vec::new();
+            if may_write {
+                for row in unsaved(&lacking, &held, &covered) {
+                    let changes = changes_without(writer, row, &lacking, [&held, &covered])?;
+                    queued.extend(unsaved_units(row, changes, now, new_unit));
                 }
             }
-            waiting.iter().try_for_each(|save| queue(writer, scope, save))?;
+            for Lost { number, save, changes } in saves {
+                if may_write {
+                    queued.push(refill_of(number, &save, changes));
+                }
+                // Nobody can have it now.
+                SAVES.put(&mut writer.saves, number, &SaveRow { visible: None, ..save })?;
+            }
+            queue_all(writer, scope, queued.iter().chain(&waiting))?;
             CURSORS.put(&mut writer.cursors, scope.number(), &at)?;
             writer.witnesses.remove(scope.number()).during("remove a row")?;
             let reconciled = ReconciledRow { generation, epoch: at.epoch, seq: at.seq };
@@ -106,14 +108,11 @@ fn take_outbox(
     }
     // Somewhere in the log, unless it is found lacking below.
     let visible = VisibleRow { epoch: at.epoch, seq: at.seq, at: now, first_seq: at.seq, generation: 0 };
-    refills.into_iter().try_for_each(|number| set_visible(writer, number, Some(visible)))?;
+    for number in refills {
+        let save = save_row(writer, number)?;
+        SAVES.put(&mut writer.saves, number, &SaveRow { visible: Some(visible), ..save })?;
+    }
     Ok(waiting)
-}
-
-fn set_visible(writer: &mut Writer<'_>, number: u64, visible: Option<VisibleRow>) -> Result<(), StoreError> {
-    let mut save = save_row(writer, number)?;
-    save.visible = visible;
-    SAVES.put(&mut writer.saves, number, &save)
 }
 
 fn save_row(writer: &Writer<'_>, number: u64) -> Result<SaveRow, StoreError> {
@@ -121,13 +120,17 @@ fn save_row(writer: &Writer<'_>, number: u64) -> Result<SaveRow, StoreError> {
     save.ok_or_else(|| StoreError::damaged(format!("save {number} is missing")))
 }
 
+/// A save of which a log lacks something.
+struct Lost {
+    number: u64,
+    save: SaveRow,
+    /// What it lacks.
+    changes: Changes,
+}
+
 /// The saves that have a part in these documents, in the order in which they became durable here, each with the changes of
 /// these documents that no save before it has.
-fn saves_of(
-    writer: &Writer<'_>,
-    lacking: &HashMap<Row, DocumentRow>,
-    held: &Held,
-) -> Result<Vec<(u64, Changes)>, StoreError> {
+fn saves_of(writer: &Writer<'_>, lacking: &HashMap<Row, DocumentRow>, held: &Held) -> Result<Vec<Lost>, StoreError> {
     let mut numbers = BTreeSet::new();
     for row in lacking.keys() {
         for entry in writer.saves_of.range((row.0, 0)..=(row.0, u64::MAX)).during("read rows")? {
@@ -137,20 +140,20 @@ fn saves_of(
     let mut seen = Held::new();
     let mut saves = Vec::new();
     for number in numbers {
-        let mut changes = save_row(writer, number)?.changes;
+        let save = save_row(writer, number)?;
+        let mut changes = save.changes.clone();
         changes.retain(|change| lacking.contains_key(&change.0) && !held.contains(change) && seen.insert(*change));
         if !changes.is_empty() {
-            saves.push((number, changes));
+            saves.push(Lost { number, save, changes });
         }
     }
     Ok(saves)
 }
 
-fn refill_save(writer: &mut Writer<'_>, scope: Scope, number: u64, changes: Changes) -> Result<(), StoreError> {
-    let SaveRow { unit, author, saved_at, .. } = save_row(writer, number)?;
+fn refill_of(number: u64, save: &SaveRow, changes: Changes) -> OutboxRow {
     let changes = changes.into_iter().map(reference).collect();
-    let row = OutboxRow::new(unit, author, saved_at, changes, Some(number));
-    queue(writer, scope, &OutboxRow { is_refill: true, ..row })
+    let row = OutboxRow::new(save.unit, save.author, save.saved_at, changes, Some(number));
+    OutboxRow { is_refill: true, ..row }
 }
 
 /// Changes are looked up in the document: the number of none of them is kept.
@@ -183,20 +186,17 @@ fn changes_without(
 }
 
 /// They go first, as units without an author.
-fn refill_unsaved(
-    writer: &mut Writer<'_>,
-    scope: Scope,
+fn unsaved_units(
     row: Row,
     changes: Vec<StoredChange>,
     now: Timestamp,
     new_unit: &mut dyn FnMut() -> UnitId,
-) -> Result<(), StoreError> {
-    for part in parts(changes) {
+) -> Vec<OutboxRow> {
+    let unit = |part: Vec<ChangeHash>| {
         let changes = part.into_iter().map(|hash| reference((row, hash))).collect();
-        let unsaved = OutboxRow::new(new_unit(), None, now, changes, None);
-        queue(writer, scope, &OutboxRow { is_refill: true, ..unsaved })?;
-    }
-    Ok(())
+        OutboxRow { is_refill: true, ..OutboxRow::new(new_unit(), None, now, changes, None) }
+    };
+    parts(changes).into_iter().map(unit).collect()
 }
 
 /// Cuts a long history where a unit would grow beyond its bounds.

@@ -12,7 +12,7 @@ use super::documents::Workbench;
 use super::error::StoreError;
 use super::outbox::{GENESIS, queue};
 use super::settings::{ACTOR_KEY, ActorRow};
-use super::tables::{ChangeRef, OutboxRow, Row, SETTINGS, SaveRow};
+use super::tables::{ChangeRef, OutboxRow, SETTINGS, SaveRow};
 use super::transaction::Writer;
 use super::visibility::note_save;
 
@@ -133,22 +133,10 @@ impl Store {
         at: Timestamp,
         changes: Vec<ChangeRef>,
     ) -> Result<(), StoreError> {
-        let mut rows: Vec<Row> = changes.iter().map(|change| change.row).collect();
-        rows.sort_unstable();
-        rows.dedup();
         let (author, scope) = (Some(self.identity().device), Scope::Records);
         let noted = changes.iter().map(|change| (change.row, change.hash)).collect();
-        let save = SaveRow {
-            unit,
-            scope,
-            author,
-            carrier: None,
-            saved_at: at,
-            rows,
-            visible: None,
-            applied_at: at,
-            changes: noted,
-        };
+        let save =
+            SaveRow { unit, scope, author, carrier: None, saved_at: at, visible: None, applied_at: at, changes: noted };
         let save = note_save(writer, &save)?;
         queue(writer, scope, &OutboxRow::new(unit, author, at, changes, Some(save)))
     }

@@ -1,5 +1,7 @@
 //! The tables of a client's store. docs/format.md describes them for readers without this code.
 
+use std::collections::BTreeSet;
+
 use minicbor::{Decode, Encode};
 use redb::TableDefinition;
 use regard_core::error::Refusal;
@@ -153,8 +155,6 @@ pub(super) struct SaveRow {
     pub(super) carrier: Option<DeviceId>,
     #[n(4)]
     pub(super) saved_at: Timestamp,
-    #[n(5)]
-    pub(super) rows: Vec<Row>,
     #[n(6)]
     pub(super) visible: Option<VisibleRow>,
     /// When it became durable on this device, by this device's clock.
@@ -163,6 +163,13 @@ pub(super) struct SaveRow {
     /// Its changes.
     #[n(8)]
     pub(super) changes: Vec<(Row, ChangeHash)>,
+}
+
+impl SaveRow {
+    /// The documents that it changes, each once.
+    pub(super) fn rows(&self) -> BTreeSet<Row> {
+        self.changes.iter().map(|(row, _)| *row).collect()
+    }
 }
 
 /// Since when a save is visible.

@@ -66,7 +66,7 @@ pub struct Quarantined {
 pub(super) fn note_save(writer: &mut Writer<'_>, save: &SaveRow) -> Result<u64, StoreError> {
     let number = next_number(&writer.saves)?;
     SAVES.put(&mut writer.saves, number, save)?;
-    for row in &save.rows {
+    for row in save.rows() {
         writer.saves_of.insert((row.0, number), ()).during("write a row")?;
     }
     Ok(number)

@@ -57,3 +57,8 @@ pub(crate) async fn connect(relay: Endpoint<'_>) -> Result<Box<dyn Stream>, Refu
 pub(crate) fn unreached(address: &str, error: &dyn std::fmt::Display) -> Refusal {
     Refusal::new(Cause::Unavailable, format!("the relay at {address} is not reached: {error}"))
 }
+
+/// What stands at the address does not answer as a relay of this version does.
+pub(crate) fn malformed(address: &str, error: &dyn std::fmt::Display) -> Refusal {
+    Refusal::new(Cause::Malformed, format!("{address} and this program do not understand each other: {error}"))
+}

@@ -11,11 +11,10 @@ fn exported(home: &Home) -> Vec<Unit> {
     let mut units = Vec::new();
     let mut after = 0;
     loop {
-        let (some, last) = home.store.export_unsent(SCOPE, after).expect("the outbox");
-        if some.is_empty() {
-            return units;
-        }
-        (after, units) = (last, [units, some].concat());
+        let unsent = home.store.read_unsent(SCOPE, after).expect("the outbox");
+        let Some(last) = unsent.last() else { return units };
+        after = last.place;
+        units.extend(unsent.into_iter().map(|queued| queued.unit));
     }
 }
 

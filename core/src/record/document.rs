@@ -95,6 +95,12 @@ impl Document {
         self.automerge.get_changes(&known).iter().map(stored).collect()
     }
 
+    /// How many changes the record's history has, the first one too.
+    #[must_use]
+    pub fn count(&self) -> u32 {
+        u32::try_from(self.automerge.get_changes_meta(&[]).len()).unwrap_or(u32::MAX)
+    }
+
     pub(super) fn act_as(&mut self, actor: &Actor) {
         self.automerge.set_actor(ActorId::from(actor.as_bytes()));
     }

@@ -131,8 +131,9 @@ impl Admission {
         self.touched.get(&document).and_then(|touched| touched.index.kind())
     }
 
-    /// Admits a whole unit or none of it, and answers the places of its changes in their order. `may_bring` judges those of
-    /// its changes that the log does not have yet.
+    /// Admits a whole unit or none of it, and answers the places of its changes in their order. `may_bring` judges each of its
+    /// changes that the log does not have yet; `approve` judges the whole once it is known which are new, for example by what
+    /// they would take up.
     ///
     /// # Errors
     /// The outer error is the source's; the inner one is the unit's refusal, which leaves everything as it was.
@@ -140,22 +141,8 @@ impl Admission {
         &mut self,
         headers: &[(DocumentId, &Header)],
         may_bring: &dyn Fn(&Header) -> Result<(), Refusal>,
-        source: &mut S,
-    ) -> Result<Result<Vec<Placed>, Refusal>, S::Error> {
-        self.admit_where(headers, may_bring, source, |_| Ok(()))
-    }
-
-    /// The same for units that must also be approved once it is known which of their changes are new, for example by what
-    /// they would take up.
-    ///
-    /// # Errors
-    /// As [`Admission::admit`]; a refusal of `approve` leaves everything as it was, too.
-    pub fn admit_where<S: IndexSource>(
-        &mut self,
-        headers: &[(DocumentId, &Header)],
-        may_bring: &dyn Fn(&Header) -> Result<(), Refusal>,
-        source: &mut S,
         approve: impl FnOnce(&[Placed]) -> Result<(), Refusal>,
+        source: &mut S,
     ) -> Result<Result<Vec<Placed>, Refusal>, S::Error> {
         let head = self.head;
         let mut placed = Vec::with_capacity(headers.len());

@@ -1,6 +1,5 @@
 //! Copies of the relay's files, and looking at them.
 
-use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -8,8 +7,8 @@ use clap::Subcommand;
 use regard_relay::admin::Admin;
 use regard_relay::{Check, FileCheck, RelayError};
 
-use super::Places;
 use super::failure::Failure;
+use super::{Places, print};
 use crate::settings::Flags;
 
 /// The exit code for damage, as that of `regard`.
@@ -52,7 +51,7 @@ impl Operation {
                     return Err(RelayError::Absent { path: data.clone() }.into());
                 }
                 let made = Admin::of(data).await?.backup(&to).await?;
-                say(&made.folder.display().to_string());
+                print(&made.folder.display().to_string())?;
                 eprintln!("The copy has {} rows and {} bytes.", made.rows, made.bytes);
                 eprintln!(
                     "Warning: whoever reads it can read everything that the relay carries. Keep it as safe as the relay."
@@ -73,9 +72,9 @@ impl Operation {
                 std::panic::set_hook(Box::new(|_| ()));
                 let check = regard_relay::check(folder).await?;
                 if json {
-                    say(&serde_json::to_string_pretty(&check).unwrap_or_default());
+                    print(&serde_json::to_string_pretty(&check)?)?;
                 } else {
-                    tell(&check);
+                    tell(&check)?;
                 }
                 Ok(if check.is_sound() { ExitCode::SUCCESS } else { ExitCode::from(DAMAGED) })
             }
@@ -83,21 +82,21 @@ impl Operation {
     }
 }
 
-fn tell(check: &Check) {
+fn tell(check: &Check) -> Result<(), Failure> {
     let told = |name: &str, file: &FileCheck| {
         for damage in &file.damage {
-            say(&format!("{name}: {damage}"));
+            print(&format!("{name}: {damage}"))?;
         }
         if file.untold > 0 {
-            say(&format!("{name}: and {} more", file.untold));
+            print(&format!("{name}: and {} more", file.untold))?;
         }
+        Ok::<_, Failure>(())
     };
-    told("log.redb", &check.log);
-    told("access.redb", &check.access);
+    told("log.redb", &check.log)?;
+    told("access.redb", &check.access)?;
     let rows = check.log.rows + check.access.rows;
     if check.is_sound() {
-        say(&format!("Sound: {rows} rows, {} changes.", check.log.changes));
-        return;
+        return print(&format!("Sound: {rows} rows, {} changes.", check.log.changes));
     }
     if !check.log.is_sound() {
         eprintln!(
@@ -107,9 +106,5 @@ fn tell(check: &Check) {
     if !check.access.is_sound() {
         eprintln!("Hint: restore access.redb from a backup; devices cannot bring it again.");
     }
-}
-
-/// Writes a line of data; where nobody reads it, nobody misses it.
-fn say(line: &str) {
-    let _ = writeln!(std::io::stdout(), "{line}");
+    Ok(())
 }

@@ -1,9 +1,11 @@
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use axum::extract::ws::{Message, WebSocket};
 use futures_util::StreamExt;
 use futures_util::stream::SplitStream;
 use regard_core::error::{Cause, Refusal};
+use regard_core::id::DeviceId;
 use regard_core::limits::{BATCH_BYTES_MAX, FETCH_DOCUMENTS_MAX, QUARANTINE_MAX};
 use regard_core::sync::{CheckedUnit, check_unit};
 use regard_core::wire::{
@@ -133,7 +135,7 @@ impl Reader {
         } else {
             let log = Arc::clone(self.log(scope));
             let Caller { device: carrier, standing, .. } = self.caller;
-            let complete = self.room.complete_devices(scope, carrier);
+            let complete = self.room.complete_among(scope, others_named(&units, carrier));
             let push = CheckedPush { log, carrier, standing, units, complete };
             match self.relay.logs.push(push).await {
                 Ok(outcomes) => Outcomes::Awaited(outcomes),
@@ -185,6 +187,15 @@ impl Reader {
     async fn order(&self, order: Order) -> Result<(), End> {
         self.orders.send(order).await.map_err(|_| End(None))
     }
+}
+
+/// The devices in whose names units or changes are, but the one that brings them: mostly none.
+fn others_named(units: &[Result<CheckedUnit, Refusal>], carrier: DeviceId) -> HashSet<DeviceId> {
+    let named = |checked: &CheckedUnit| {
+        let actors = checked.headers.iter().filter_map(|header| header.actor.device());
+        actors.chain(checked.unit.author).filter(|device| *device != carrier).collect::<Vec<_>>()
+    };
+    units.iter().flatten().flat_map(named).collect()
 }
 
 /// Unpacks a push and looks at each unit's bytes, before anybody waits for it.

@@ -154,12 +154,14 @@ impl Room {
         (Presence { rooms: Arc::clone(relay), room: Arc::clone(self), device, connection }, ended)
     }
 
-    /// The devices that are connected and have brought all that they made into a scope's log, without one.
-    pub(super) fn complete_devices(&self, scope: Scope, without: DeviceId) -> HashSet<DeviceId> {
-        let state = self.lock();
-        let is_complete = |live: &Live| live.complete[usize::from(scope.number())];
-        let complete = state.connections.iter().filter(|(device, live)| **device != without && is_complete(live));
-        complete.map(|(device, _)| *device).collect()
+    /// Those of the devices that are connected and have brought all that they made into a scope's log.
+    pub(super) fn complete_among(&self, scope: Scope, mut devices: HashSet<DeviceId>) -> HashSet<DeviceId> {
+        if !devices.is_empty() {
+            let state = self.lock();
+            let is_complete = |live: &Live| live.complete[usize::from(scope.number())];
+            devices.retain(|device| state.connections.get(device).is_some_and(is_complete));
+        }
+        devices
     }
 
     /// Notes how far a device has applied a scope's log.

@@ -5,10 +5,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use redb::{ReadTransaction, ReadableDatabase};
-use regard_core::gate;
-use regard_core::id::{DocumentId, WorkspaceId, to_hex};
+use regard_core::gate::{self, Header};
+use regard_core::id::{ChangeHash, DocumentId, WorkspaceId, to_hex};
 use regard_core::sync::{DocumentIndex, Place};
-use regard_core::wire::{self, Cursor, RunningHash, Scope, Segment};
+use regard_core::wire::{self, Cursor, HeadsDigest, RunningHash, Scope, Segment};
 use serde::{Deserialize, Serialize};
 
 use super::access::ACCESS_FORMAT;
@@ -159,6 +159,8 @@ struct Logs {
     usage: ReadRows<32>,
     /// How many changes each document's row has.
     counted: HashMap<u64, u64>,
+    /// The changes of each document's row that no other follows.
+    heads: HashMap<u64, Vec<ChangeHash>>,
     used: HashMap<[u8; 32], Used>,
     /// The index that was read last: changes of one document come in runs.
     last_index: Option<(u64, DocumentIndex)>,
@@ -173,6 +175,7 @@ impl Logs {
             older: OLDER.read(reading)?,
             usage: USAGE.read(reading)?,
             counted: HashMap::new(),
+            heads: HashMap::new(),
             used: HashMap::new(),
             last_index: None,
         })
@@ -247,7 +250,7 @@ impl Logs {
                             let used = self.used.entry(key).or_default();
                             *used = used.plus(added);
                         }
-                        let place = self.place(log, change.document, header.hash)?;
+                        let place = self.place(log, change.document, &header)?;
                         check.holds(place.is_some_and(|place| place.seq == seq), || {
                             format!(
                                 "{name}: the index does not lead to the change at {seq}, of record {}",
@@ -263,25 +266,23 @@ impl Logs {
     }
 
     /// Where the index says that a change is. Counts the change.
-    fn place(
-        &mut self,
-        log: u32,
-        document: DocumentId,
-        hash: regard_core::id::ChangeHash,
-    ) -> Result<Option<Place>, StoreError> {
+    fn place(&mut self, log: u32, document: DocumentId, header: &Header) -> Result<Option<Place>, StoreError> {
         let key = document_key(log, document);
         let Some(row) = self.documents.get(&key, |row| wire::decode::<u64>(row, "document's row"))? else {
             return Ok(None);
         };
         *self.counted.entry(row).or_default() += 1;
+        let heads = self.heads.entry(row).or_default();
+        heads.retain(|head| !header.deps.contains(head));
+        heads.push(header.hash);
         if self.last_index.as_ref().is_none_or(|(last, _)| *last != row) {
             let Some(index) = self.index.get(&index_key(row), DocumentIndex::decode)? else { return Ok(None) };
             self.last_index = Some((row, index));
         }
-        let recent = self.last_index.as_ref().and_then(|(_, index)| index.recent(hash));
+        let recent = self.last_index.as_ref().and_then(|(_, index)| index.recent(header.hash));
         match recent {
             Some(place) => Ok(Some(place)),
-            None => self.older.get(&older_key(row, hash), |place| wire::decode(place, "place")),
+            None => self.older.get(&older_key(row, header.hash), |place| wire::decode(place, "place")),
         }
     }
 
@@ -291,6 +292,10 @@ impl Logs {
         for (row, counted) in &self.counted {
             let index = self.index.get(&index_key(*row), DocumentIndex::decode)?;
             let indexed = index.as_ref().map_or(0, DocumentIndex::count);
+            let heads = self.heads.get(row).map(|heads| HeadsDigest::of(heads));
+            check.holds(index.as_ref().map(DocumentIndex::digest) == heads, || {
+                format!("the index of the document in row {row} tells other heads than it has")
+            });
             spilled += index.map_or(0, |index| index.spilled_count());
             check.holds(indexed == *counted, || {
                 format!("the document in row {row} has {counted} changes and its index {indexed}")

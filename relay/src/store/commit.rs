@@ -236,7 +236,7 @@ impl LogCommit {
         };
         let workspace = self.log.workspace;
         let charge = |placed: &[Placed]| ledger.charge(workspace, carrier, Used::by(unit, placed));
-        self.admission.admit_where(&headers, &may_bring, &mut source, charge)
+        self.admission.admit(&headers, &may_bring, charge, &mut source)
     }
 
     /// A unit is visible since its last change is: now, or since the segment that holds that one.

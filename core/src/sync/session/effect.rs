@@ -189,8 +189,8 @@ pub enum Event {
         /// What it answered, scope by scope.
         answers: Vec<PollAnswer>,
     },
-    /// The answer to [`Effect::Renew`]: the store has an identity of its own.
-    Renewed,
+    /// The answer to [`Effect::Separate`]: the store has an identity of its own.
+    Separated,
 }
 
 /// What is to be done, in this order.
@@ -275,8 +275,8 @@ pub enum Effect {
         wishes: Vec<Subscribe>,
     },
     /// The relay says that this store is a copy: get a device id, a token and an actor of its own, and answer
-    /// [`Event::Renewed`], or [`Event::Closed`] where that fails.
-    Renew,
+    /// [`Event::Separated`], or [`Event::Closed`] where that fails.
+    Separate,
     /// Keep the directory.
     Directory(Directory),
     /// Keep where other devices are.

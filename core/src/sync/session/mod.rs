@@ -31,7 +31,7 @@ pub struct Session {
     heard_at: Timestamp,
     freshness: Freshness,
     /// Whether this store was told to be a copy and took an identity of its own, since the last connection that stood.
-    renewed: bool,
+    separated: bool,
 }
 
 impl Session {
@@ -45,7 +45,7 @@ impl Session {
             scopes: start.scopes.into_iter().map(ScopeState::new).collect(),
             heard_at: now,
             freshness: Freshness::new(start.freshness_bound, now),
-            renewed: false,
+            separated: false,
         }
     }
 
@@ -92,7 +92,7 @@ impl Session {
                 self.on_frame(frame, now)
             }
             Event::Polled { answers } => self.on_polled(answers, now),
-            Event::Renewed if !self.link.is_live() && !self.link.is_at_rest() => self.connect(now),
+            Event::Separated if !self.link.is_live() && !self.link.is_at_rest() => self.connect(now),
             Event::Saved { scope } => self.state(scope, ScopeState::saved),
             Event::Applied { scope, cursor, except } => self.state(scope, |state| state.applied(cursor, except)),
             Event::Redone { scope, healed } => self.state(scope, |state| state.redone(&healed)),
@@ -100,7 +100,7 @@ impl Session {
             Event::Compared { scope, differing, last } => self.state(scope, |state| state.compared(differing, last)),
             Event::ExcerptApplied { scope, last } => self.state(scope, |state| state.excerpt_applied(last)),
             Event::Refilled { scope, at } => self.state(scope, |state| state.refilled(at)),
-            Event::GoOnline | Event::Connected { .. } | Event::Closed { .. } | Event::Renewed => Vec::new(),
+            Event::GoOnline | Event::Connected { .. } | Event::Closed { .. } | Event::Separated => Vec::new(),
         }
     }
 
@@ -132,9 +132,9 @@ impl Session {
         if reason.cause == Cause::Revoked {
             return self.leave(Link::Ended { since: now, reason });
         }
-        if reason.cause == Cause::Copied && !std::mem::replace(&mut self.renewed, true) {
+        if reason.cause == Cause::Copied && !std::mem::replace(&mut self.separated, true) {
             let mut effects = self.leave(Link::Connecting { since: now });
-            effects.extend([Effect::Renew, Effect::Wake(now.after(PEER_PATIENCE))]);
+            effects.extend([Effect::Separate, Effect::Wake(now.after(PEER_PATIENCE))]);
             return effects;
         }
         // Two copies of a store would take turns in replacing each other, ever as quickly as the first time.
@@ -259,7 +259,7 @@ impl Session {
             return self.wait(Refusal::new(Cause::Version, detail), now);
         }
         self.link = Link::Live { since: now };
-        self.renewed = false;
+        self.separated = false;
         for head in welcome.logs {
             if let Some(state) = self.scopes.iter_mut().find(|state| state.is_of(head.scope)) {
                 state.welcomed(head.cursor.epoch);

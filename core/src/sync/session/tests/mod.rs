@@ -187,11 +187,11 @@ fn a_copied_store_takes_an_identity_of_its_own_once_and_then_waits() {
     session.handle(connected(), Timestamp(0));
     let copied = Event::Frame(RelayFrame::Refused(Refusal::new(Cause::Copied, "a copy")));
     let effects = session.handle(copied.clone(), Timestamp(0));
-    assert_eq!(effects[..2], [Effect::Close, Effect::Renew]);
-    assert_eq!(session.handle(Event::Renewed, Timestamp(1))[0], Effect::Connect);
+    assert_eq!(effects[..2], [Effect::Close, Effect::Separate]);
+    assert_eq!(session.handle(Event::Separated, Timestamp(1))[0], Effect::Connect);
     session.handle(connected(), Timestamp(1));
     let effects = session.handle(copied, Timestamp(1));
-    assert!(!effects.contains(&Effect::Renew), "{effects:?}");
+    assert!(!effects.contains(&Effect::Separate), "{effects:?}");
     assert!(matches!(session.link(), Link::Waiting { .. }), "{:?}", session.link());
 }
 
