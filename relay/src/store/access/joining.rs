@@ -132,7 +132,7 @@ pub(crate) struct HostInvitation {
 }
 
 /// What the caller may do now: it may have changed since it proved itself.
-fn role_now(transaction: &WriteTransaction, caller: &Caller) -> Result<Role, AccessError> {
+pub(super) fn role_now(transaction: &WriteTransaction, caller: &Caller) -> Result<Role, AccessError> {
     let key = |id: &[u8; 16]| pair_key(caller.workspace, id);
     let device = DEVICES.write(transaction)?.get(&key(caller.device.as_bytes()), device_row)?;
     if let Some(refusal) = device.as_ref().and_then(rights::shut_out) {
