@@ -26,10 +26,11 @@
 //! assert_eq!(connects, 1);
 //! ```
 //!
-//! From the bottom up: [`id`], [`time`], [`limits`], [`error`]; then [`wire`] and [`record`]; then [`gate`] and [`import`];
+//! From the bottom up: [`id`], [`time`], [`limits`], [`error`]; then [`wire`] and [`record`]; then [`gate`], [`import`] and [`export`];
 //! then [`sync`], [`visibility`] and [`inspect`]. A module knows those below it and nothing above.
 
 pub mod error;
+pub mod export;
 pub mod gate;
 pub mod id;
 pub mod import;

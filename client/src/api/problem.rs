@@ -23,7 +23,7 @@ impl IntoResponse for Failure {
             ProblemCode::Failed | ProblemCode::Damaged => StatusCode::INTERNAL_SERVER_ERROR,
             ProblemCode::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
             ProblemCode::NotFound => StatusCode::NOT_FOUND,
-            ProblemCode::Ambiguous => StatusCode::CONFLICT,
+            ProblemCode::Ambiguous | ProblemCode::Conflict => StatusCode::CONFLICT,
             ProblemCode::Offline => StatusCode::SERVICE_UNAVAILABLE,
             ProblemCode::Refused => StatusCode::FORBIDDEN,
         };

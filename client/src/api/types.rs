@@ -331,6 +331,8 @@ pub enum ProblemCode {
     Offline,
     /// The relay does not allow it.
     Refused,
+    /// Somebody else wrote the same place meanwhile.
+    Conflict,
     /// Stored bytes are not what was written.
     Damaged,
 }

@@ -36,6 +36,7 @@ impl Failure {
             ProblemCode::Ambiguous => 4,
             ProblemCode::Offline => 5,
             ProblemCode::Refused => 6,
+            ProblemCode::Conflict => 7,
             ProblemCode::Damaged => 8,
         })
     }

@@ -31,7 +31,7 @@ pub struct Cli {
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 done, 1 failed, 2 not well formed, 3 no such record or store, 4 several records meant, 5 relay not reached, \
-6 relay refused, 8 stored bytes damaged.
+6 relay refused, 7 in conflict, 8 stored bytes damaged.
 
 Start with `regard demo` to see it work, or `regard init` to begin.";
 

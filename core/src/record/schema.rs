@@ -101,6 +101,7 @@ const EMAIL: &[Field] = &[
     field("cc", Form::Line, "Recipients of copies, in their order"),
     field("bcc", Form::Line, "Hidden recipients, in their order"),
     field("date", Form::Moment, "When it was sent, as it says"),
+    field("received", Form::Moment, "When it arrived, as the last server on its way says"),
     field("direction", Form::Line, "incoming or outgoing"),
     field("message_id", Form::Line, "Message-ID, without brackets"),
     field("in_reply_to", Form::Line, "Message-IDs that it answers"),
@@ -120,9 +121,11 @@ const CONTACT: &[Field] = &[
     field("name_suffix", Form::Line, "What follows the name"),
     field("nickname", Form::Line, "Nickname"),
     field("job_title", Form::Line, "Job title"),
+    field("role", Form::Line, "What the person does there"),
     field("department", Form::Line, "Department"),
     field("company", Form::Line, "Company"),
     field("birthday", Form::Moment, "Birthday"),
+    field("anniversary", Form::Moment, "Anniversary of the marriage"),
     field("parent", Form::Link, "The account to which the contact belongs"),
     field("uid", Form::Line, "The card's own id"),
 ];
@@ -133,7 +136,6 @@ const TASK: &[Field] = &[
     field("due", Form::Moment, "When it is due"),
     field("completed", Form::Moment, "When it was done"),
     field("percent", Form::Whole, "How much is done, of 100"),
-    field("priority", Form::Whole, "1 (highest) to 9; 0 is none"),
 ];
 
 const APPOINTMENT: &[Field] = &[
@@ -141,11 +143,15 @@ const APPOINTMENT: &[Field] = &[
     field("start", Form::Moment, "When it begins"),
     field("end", Form::Moment, "When it ends"),
     field("duration", Form::Line, "How long it lasts, where no end is given"),
+    field("transparency", Form::Line, "OPAQUE where the time counts as busy, TRANSPARENT where it does not"),
 ];
 
 const PLANNED: &[Field] = &[
     field("status", Form::Line, "Status"),
+    field("priority", Form::Whole, "1 (highest) to 9; 0 is none"),
+    field("class", Form::Line, "Who may see it in other calendars: PUBLIC, PRIVATE or CONFIDENTIAL"),
     field("location", Form::Line, "Where"),
+    field("url", Form::Line, "Where more is written about it"),
     field("organizer", Form::Line, "Who invites"),
     field("recurrence", Form::Line, "Rule of repetition (RRULE)"),
     field("sequence", Form::Whole, "Revision by the organizer"),

@@ -2,7 +2,7 @@
 //!
 //! 1. `relay` and the client's library never name each other; only the command `up` and the demo run the relay, embedded.
 //! 2. Core's modules know only their own layer and those below: `id time limits error` <- `wire record` <-
-//!    `gate tracking import` <- `sync visibility inspect`.
+//!    `gate tracking import export` <- `sync visibility inspect`.
 //! 3. Only core's `gate`, `record` and `inspect` name automerge: whatever reaches it has passed the gate.
 //! 4. redb is named in the two `store` modules alone, so that another database can take its place.
 //! 5. axum is named in the relay and in the client's local API alone.
@@ -16,7 +16,7 @@ use super::scan::{self, Named};
 const LAYERS: [&[&str]; 4] = [
     &["id", "time", "limits", "error"],
     &["wire", "record"],
-    &["gate", "tracking", "import"],
+    &["gate", "tracking", "import", "export"],
     &["sync", "visibility", "inspect"],
 ];
 
