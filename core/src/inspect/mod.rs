@@ -1,5 +1,7 @@
 //! Looking inside a record: its history, and every value that stands in it.
 
+mod beyond;
+
 use serde::{Deserialize, Serialize};
 
 use crate::id::{ChangeHash, DeviceId, DocumentId, to_hex};
@@ -26,6 +28,9 @@ pub struct DocumentReport {
     pub changes: Vec<ChangeReport>,
     /// What stands in it.
     pub places: Vec<PlaceReport>,
+    /// What stands in it that this version has no field for: of a newer version, or of another program. It is kept.
+    #[serde(default)]
+    pub beyond: Vec<PlaceReport>,
 }
 
 /// One change.
@@ -108,6 +113,7 @@ pub fn document(id: DocumentId, document: &Document) -> DocumentReport {
         heads: document.heads(),
         changes: document.automerge.get_changes(&[]).iter().map(change).collect(),
         places: places.collect(),
+        beyond: beyond::places(document),
     }
 }
 

@@ -1,7 +1,7 @@
 use std::fmt::Write;
 
 use clap::Subcommand;
-use regard_core::inspect::{ChangeReport, DocumentReport, Origin, ValueReport};
+use regard_core::inspect::{ChangeReport, DocumentReport, Origin, PlaceReport, ValueReport};
 
 use super::super::Context;
 use super::super::error::Failure;
@@ -46,13 +46,19 @@ fn people(report: &DocumentReport) -> String {
         let _ = writeln!(text, "{}", change_line(change));
     }
     let _ = writeln!(text, "{BOLD}Values{BOLD:#}");
-    for place in &report.places {
-        let _ = writeln!(text, "  {:<28} {}", plain(&place.place), value_line(&place.shown));
-        for other in &place.others {
-            let _ = writeln!(text, "  {WARN}{:>28}{WARN:#} {}", "also written", value_line(other));
-        }
+    report.places.iter().for_each(|place| place_lines(&mut text, place));
+    if !report.beyond.is_empty() {
+        let _ = writeln!(text, "{BOLD}Kept for newer versions and other programs{BOLD:#}");
+        report.beyond.iter().for_each(|place| place_lines(&mut text, place));
     }
     text
+}
+
+fn place_lines(text: &mut String, place: &PlaceReport) {
+    let _ = writeln!(text, "  {:<28} {}", plain(&place.place), value_line(&place.shown));
+    for other in &place.others {
+        let _ = writeln!(text, "  {WARN}{:>28}{WARN:#} {}", "also written", value_line(other));
+    }
 }
 
 fn change_line(change: &ChangeReport) -> String {
