@@ -87,10 +87,7 @@ impl Document {
     /// Any [`EditError`]; the record is then as it was.
     pub fn edit(&mut self, edits: &[Edit], actor: &Actor, at: Timestamp) -> Result<Option<StoredChange>, EditError> {
         let kind = self.kind();
-        let mut standing = Standing {
-            life: self.life(),
-            notes_are_contested: self.shown_notes().is_some_and(|shown| !shown.others.is_empty()),
-        };
+        let mut standing = Standing::of(self, edits);
         self.act_as(actor);
         let mut transaction = self.automerge.transaction();
         for edit in edits {
@@ -138,10 +135,25 @@ impl Document {
     }
 }
 
-/// What a transaction cannot tell of the record as the edits so far have made it.
+/// What a transaction cannot tell of the record as the edits so far have made it; of what no edit asks about, nothing.
 struct Standing {
     life: Life,
     notes_are_contested: bool,
+}
+
+impl Standing {
+    /// Looks only at what `edits` ask about: notes can be long.
+    fn of(document: &Document, edits: &[Edit]) -> Self {
+        let notes = schema::notes(document.kind());
+        let sets_life = edits.iter().any(|edit| matches!(edit, Edit::Delete | Edit::Restore));
+        let sets_notes =
+            edits.iter().any(|edit| matches!(edit, Edit::Set(name, _) | Edit::Clear(name) if name == notes));
+        let are_contested = |document: &Document| document.shown_notes().is_some_and(|shown| !shown.others.is_empty());
+        Self {
+            life: if sets_life { document.life() } else { Life::Live },
+            notes_are_contested: sets_notes && are_contested(document),
+        }
+    }
 }
 
 /// Writes one edit on top of those before it, or nothing where it is already so.

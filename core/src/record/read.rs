@@ -98,7 +98,7 @@ impl Document {
     /// The value of a field as text, for fields of one value and for notes; empty where there is none.
     #[must_use]
     pub fn text(&self, name: &str) -> String {
-        self.scalar(name).map(|shown| shown.winner.value.to_string()).unwrap_or_default()
+        self.winner(&ROOT, name).map(|value| value.to_string()).unwrap_or_default()
     }
 
     /// The items of a field of several, by their keys.
@@ -107,7 +107,7 @@ impl Document {
         let mut entries: BTreeMap<String, Entry> = BTreeMap::new();
         let Some(map) = self.container(name) else { return entries };
         for key in self.automerge.keys(&map) {
-            let Some(value) = self.shown(&map, &key).map(|shown| shown.winner.value) else { continue };
+            let Some(value) = self.winner(&map, &key) else { continue };
             let (item, member) = split_key(&key);
             let entry = entries.entry(item).or_default();
             match member {
@@ -204,6 +204,13 @@ impl Document {
     fn conflict_at(&self, object: &ObjId, key: &str, place: String) -> Option<Conflict> {
         let shown = self.shown(object, key).filter(|shown| !shown.others.is_empty())?;
         Some(Conflict { place, shown })
+    }
+
+    /// The value that shows, without asking who wrote it and what else was written: lists and saves need no more.
+    fn winner(&self, object: &ObjId, key: &str) -> Option<Scalar> {
+        let (value, id) = self.automerge.get(object, key).ok()??;
+        // Where the last value is of no readable type, the one before it shows.
+        read_value(&self.automerge, &value, &id).or_else(|| self.shown(object, key).map(|shown| shown.winner.value))
     }
 
     pub(super) fn shown(&self, object: &ObjId, key: &str) -> Option<Shown> {
