@@ -164,8 +164,12 @@ const LINES: &[&str] = &[
     "no property",
 ];
 
+fn says_kind(line: &str) -> bool {
+    ["KIND:org", "X-ABShowAs:COMPANY", "X-REGARD-KIND:lead"].contains(&line)
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(192))]
+    #![proptest_config(ProptestConfig::with_cases(128))]
 
     #[test]
     fn a_record_comes_back_with_its_fields((kind, edits) in record_edits()) {
@@ -190,11 +194,10 @@ proptest! {
 
     #[test]
     fn changes_of_an_imported_record_show_in_its_card(
-        lines in prop::collection::vec(prop::sample::select(LINES), 0..24),
+        lines in prop::collection::vec(prop::sample::select(LINES).prop_filter("a contact", |line| !says_kind(line)), 0..24),
         changes in prop::collection::vec(edits(Kind::Contact), 1..8),
     ) {
         let imported = import(&format!("BEGIN:VCARD\nFN:Ana\n{}\nEND:VCARD\n", lines.join("\n")));
-        prop_assume!(imported.kind == Kind::Contact);
         let mut record = record(&imported);
         record.edit(&changes.concat(), &actor(), Timestamp(0)).expect("the changes");
         let written = card(&record).expect("a card");

@@ -127,7 +127,7 @@ fn a_changed_field_takes_the_place_of_its_property_and_keeps_the_other_parameter
         &[
             "FN;SORT-AS=Jon;LANGUAGE=de:Ana",
             "ORG;PID=1:Harbour;a\\, b",
-            "EMAIL;TYPE=work;X-FOO=1:ana@example.org",
+            "EMAIL;TYPE=WORK;X-FOO=1:ana@example.org",
             "item1.TEL:1",
             "ADR;TYPE=work;GEO=\"geo:1,2\";X-A=b;X-REGARD-KEY=home:PO 7;;Am Kai 7;;;;",
             "CATEGORIES;PID=3:a",
@@ -182,7 +182,7 @@ fn what_vcard_has_no_property_for_is_written_as_regards_own() {
             "X-REGARD-STATUS:open",
             "EMAIL;X-REGARD-KEY=Ben@example.org:Ben@example.org",
             "EMAIL:ana@example.org",
-            "TEL;TYPE=^'A^',b;X-REGARD-LABEL=\"^'A^', b\":1",
+            "TEL;TYPE=b;X-REGARD-LABEL=\"^'A^', b\":1",
             "ADR;X-REGARD-KEY=\"Am Kai 7\":;;Am Kai 7;;;;",
         ],
     );

@@ -55,9 +55,9 @@ pub(super) fn label(labels: &Labels, entry: &VCardEntry) -> (String, bool) {
 
 /// The parameters for a label.
 pub(super) fn parameters(label: &str, is_preferred: bool) -> Vec<VCardParameter> {
-    let words = label.split(", ").filter(|word| !word.is_empty());
-    let mut params: Vec<_> =
-        words.map(|word| VCardParameter::typ(VCardParameterValue::Text(line::encode(word)))).collect();
+    let is_type = |word: &&str| !word.is_empty() && !word.contains([',', '"', '^', '\\']);
+    let words = label.split(", ").filter(is_type);
+    let mut params: Vec<_> = words.map(|word| VCardParameter::typ(word.to_owned())).collect();
     if is_preferred {
         params.push(VCardParameter::pref(VCardParameterValue::Integer(1)));
     }
