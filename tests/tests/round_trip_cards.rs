@@ -16,7 +16,12 @@ use regard_tests::corpus::{corpus, files};
 
 /// What a card may lack or say differently after import and export. Each line is one property of one file, as this test
 /// writes it, and why.
-const DIFFERENCES: &[(&str, &str, &str)] = &[];
+const DIFFERENCES: &[(&str, &str, &str)] = &[(
+    "nuovo-Example3.0.vcf",
+    "REV:PartialDateTime { year: Some(2008), month: Some(4), day: Some(24), hour: Some(19), minute: Some(52), \
+     second: Some(43), tz_hour: Some(0), tz_minute: Some(0), tz_minus: false }",
+    "its AGENT is a whole card, not escaped, and import takes the END of that card for the end of this one",
+)];
 
 #[test]
 fn every_property_of_a_card_stands_in_its_export() {
@@ -123,6 +128,7 @@ fn parsed(text: &str) -> Vec<VCardEntry> {
 ///
 /// - VERSION, BEGIN and END belong to the file.
 /// - Names, groups and words of TYPE have no case; parameters and words of TYPE have no order, and categories neither.
+/// - What no name may have, such as a space, is a `-` in it.
 /// - TYPE=INTERNET says nothing; TYPE=PREF is PREF=1, and so is a bare PREF.
 /// - A parameter without a name is a word of TYPE; 7BIT and 8BIT say how a file is written.
 /// - Empty components at the end of a value are as good as none; an FN without a name says nothing.
@@ -166,7 +172,9 @@ fn form(entry: &VCardEntry) -> String {
     }
     let group = entry.group.as_ref().map(|group| format!("{}.", group.to_lowercase())).unwrap_or_default();
     let params: String = params.iter().map(|param| format!(";{param}")).collect();
-    format!("{group}{}{params}:{}", entry.name.as_str().to_uppercase(), values.join(";"))
+    let name = entry.name.as_str().to_uppercase();
+    let name = name.replace(|c: char| !c.is_ascii_alphanumeric() && !"-_".contains(c), "-");
+    format!("{group}{name}{params}:{}", values.join(";"))
 }
 
 fn type_word(word: &str) -> String {

@@ -100,13 +100,24 @@ fn record(card: &VCard) -> Outcome {
     draft.finish(if uid.is_empty() { content_identity(kind, [canonical(card).as_str()]) } else { Identity::Uid(uid) })
 }
 
+/// Whether a property says nothing of whom the card is about. A name must be there, and programs write an empty one.
 fn is_frame(entry: &VCardEntry) -> bool {
-    matches!(entry.name, Property::Version | Property::Begin | Property::End)
+    let is_bare = || entry.params.is_empty() && entry.group.is_none();
+    match entry.name {
+        Property::Version | Property::Begin | Property::End => true,
+        Property::Fn => is_bare() && line_of(entry).is_empty(),
+        _ => false,
+    }
 }
 
-/// The property as version 4 has it: parameters without a name are types there, and texts are UTF-8.
+/// The property as version 4 has it: names have no spaces and the like, parameters without a name are types, and texts are
+/// UTF-8.
 fn in_version_4(kind: Kind, entry: &VCardEntry) -> VCardEntry {
     let mut entry = entry.clone();
+    if let Property::Other(name) = &mut entry.name {
+        *name = line::name(name);
+    }
+    entry.group = entry.group.as_deref().map(line::name);
     entry
         .params
         .retain(|param| !["7BIT", "8BIT"].iter().any(|encoding| is_bare(param) && is(param.name.as_str(), encoding)));

@@ -167,6 +167,16 @@ fn a_card_becomes_a_contact() {
     check_card("BDAY;VALUE=text:spring", &["contact content", "unknown[BDAY]=BDAY;VALUE=TEXT:spring"]);
 }
 
+/// If this fails, a card that was imported before becomes a second record when it is imported again.
+#[test]
+fn a_card_without_an_id_is_known_by_what_it_has_always_been() {
+    let outcomes = cards(b"BEGIN:VCARD\nVERSION:3.0\nREV:20260101T000000Z\nNOTE:a\\nb\nFN:Ana\nPRODID:x\nEND:VCARD\n");
+    let Some(Outcome::Record(imported)) = outcomes.first() else { panic!("{outcomes:?}") };
+    let Identity::Content(digest) = imported.identity else { panic!("{imported:?}") };
+    let expected = "84b6a7aa42f3739d1c9c0f9a2e15b959581553bdcef262c8a3a99c0f77676c60";
+    assert_eq!(crate::id::to_hex(&digest), expected);
+}
+
 #[test]
 fn an_organization_becomes_an_account_and_a_group_nothing() {
     check_card("VERSION:4.0\nKIND:org\nFN:Harbour\nTEL:1", &["account content", "name=Harbour", "phones[1]"]);

@@ -114,6 +114,7 @@ fn again(imported: &Imported) -> Imported {
 const LINES: &[&str] = &[
     "FN:Ana",
     "FN;LANGUAGE=de:Änne",
+    "FN:",
     "N:Doe;Ana;;;",
     "N;SORT-AS=\"D,A\":Doe;Ana,Bea;M;Dr.,Prof.;;x;y",
     "NICKNAME:Cara,Cari\\, C",
@@ -157,6 +158,7 @@ const LINES: &[&str] = &[
     "X-FOO;ENCODING=BASE64:/9j/",
     "X-FOO;A=\"b,c\";B:d\\,e",
     "X-FOO:",
+    "X-Bär Tür;A=1:x",
     "GEO:1;2",
     "AGENT:BEGIN:VCARD\\nFN:x\\nEND:VCARD",
     "IMPP;X-SERVICE-TYPE=Skype:skype:ana",

@@ -84,8 +84,9 @@ impl Fields {
             Shape::Notes => Claims::from([(field.into(), self.notes.clone())]),
             Shape::Words => self.items(field).into_iter().map(|(key, entry)| (key.clone(), text_of(entry))).collect(),
             Shape::Item { .. } | Shape::LinkedItem | Shape::Address => {
-                let entry = self.items(field).into_iter().find(|(key, _)| item.is_none_or(|item| *key == item));
-                entry.map(|(_, entry)| claims_of(entry)).unwrap_or_default()
+                let items = self.entries.get(field);
+                let entry = items.and_then(|items| item.map_or_else(|| items.values().next(), |item| items.get(item)));
+                entry.map(claims_of).unwrap_or_default()
             }
             Shape::Fixed(_) => Claims::new(),
             _ => row.fields.iter().map(|field| ((*field).into(), self.line(field).into())).collect(),

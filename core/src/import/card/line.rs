@@ -15,8 +15,7 @@ const LINE_BYTES: usize = 75;
 /// The property that an unfolded line is; none where it is no property that may stand in a card.
 pub(crate) fn parse(line: &str) -> Option<VCardEntry> {
     let name_end = line.find([':', ';'])?;
-    let is_of_name = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '/');
-    if line.contains(['\r', '\n']) || !line[..name_end].chars().all(is_of_name) {
+    if line.contains(['\r', '\n']) || !line[..name_end].chars().all(|c| is_of_name(c) || c == '.') {
         return None;
     }
     let card = format!("BEGIN:VCARD\r\nVERSION:4.0\r\n{line}\r\nEND:VCARD\r\n");
@@ -26,6 +25,16 @@ pub(crate) fn parse(line: &str) -> Option<VCardEntry> {
     let mut entries = card.entries.into_iter().skip_while(is_version);
     let entry = entries.next().filter(|entry| !matches!(entry.name, Property::Begin | Property::End))?;
     entries.next().is_none().then_some(entry)
+}
+
+/// A name with `-` for what no name may have, as in the `X-GOOGLE TALK` of some programs.
+pub(super) fn name(written: &str) -> String {
+    written.chars().map(|c| if is_of_name(c) { c } else { '-' }).collect()
+}
+
+fn is_of_name(c: char) -> bool {
+    // Names have no `_` by the book, but many do.
+    c.is_ascii_alphanumeric() || matches!(c, '-' | '_')
 }
 
 /// The property as one unfolded line.
