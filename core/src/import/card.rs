@@ -94,7 +94,9 @@ fn record(card: &VCard) -> Outcome {
         }
     }
     keep_originals(&mut draft, read);
-    others.into_iter().for_each(|entry| keep_unknown(&mut draft, entry));
+    for entry in others {
+        keep_unknown(&mut draft, entry);
+    }
     let uid = card.property(&Property::Uid).map(text).unwrap_or_default();
     let uid = one_line(&uid).into_owned();
     draft.finish(if uid.is_empty() { content_identity(kind, [canonical(card).as_str()]) } else { Identity::Uid(uid) })

@@ -182,7 +182,7 @@ fn an_organization_becomes_an_account_and_a_group_nothing() {
     check_card("VERSION:4.0\nKIND:org\nFN:Harbour\nTEL:1", &["account content", "name=Harbour", "phones[1]"]);
     check_card(
         "VERSION:3.0\nFN:Harbour\nX-ABShowAs:COMPANY\nUID:8",
-        &["account uid 8", "name=Harbour", "unknown[X-ABShowAs]=X-ABShowAs:COMPANY", "uid=8"],
+        &["account uid 8", "name=Harbour", "uid=8", "unknown[X-ABShowAs]=X-ABShowAs:COMPANY"],
     );
     check_card("KIND:group\nFN:All", &["the group “All” was skipped: Regard keeps no groups of contacts"]);
     check(&cards(b"hello"), &[&["the card file was skipped: it has no card"]]);

@@ -93,7 +93,9 @@ impl Kept {
         let mut groups = Groups::default();
         for generated in generate(fields) {
             let mut originals = self.take(&generated.slot());
-            originals.iter_mut().for_each(|original| give_key(original, &generated));
+            for original in &mut originals {
+                give_key(original, &generated);
+            }
             let (row, item) = (generated.row, generated.item.as_deref());
             let says = self.claims(fields, row, &originals);
             let wanted = fields.claims(row, item);
