@@ -171,7 +171,7 @@ fn form(entry: &VCardEntry) -> String {
         values.sort();
     }
     let group = entry.group.as_ref().map(|group| format!("{}.", group.to_lowercase())).unwrap_or_default();
-    let params: String = params.iter().map(|param| format!(";{param}")).collect();
+    let params = params.iter().map(|param| format!(";{param}")).collect::<Vec<_>>().concat();
     let name = entry.name.as_str().to_uppercase();
     let name = name.replace(|c: char| !c.is_ascii_alphanumeric() && !"-_".contains(c), "-");
     format!("{group}{name}{params}:{}", values.join(";"))
