@@ -52,6 +52,9 @@ pub const IMPORT_ITEM_BYTES_MAX: usize = 64 << 20;
 pub const IMPORT_ENTRIES_BYTES_MAX: usize = 1 << 20;
 /// Bytes that all edits of one imported record may take together. What is left of [`CHANGE_BYTES_MAX`] is room for columns.
 pub const IMPORT_RECORD_BYTES_MAX: usize = CHANGE_BYTES_MAX - (512 << 10);
+/// Bytes of a picture, a sound or a key in a card that are kept with the record. Pictures in real cards have 2-110 KB; what is
+/// kept is sent to every device and stays in the record's history.
+pub const IMPORT_BINARY_BYTES_MAX: usize = 128 << 10;
 /// Records saved in one transaction during an import: enough to hide the disk's flush (0.3 ms) behind the work (20 ms).
 pub const IMPORT_BATCH_RECORDS: usize = 256;
 

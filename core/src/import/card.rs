@@ -1,19 +1,32 @@
-//! vCards as contact and account records.
+//! vCards as contact, account and lead records.
 
-use std::collections::{BTreeMap, BTreeSet};
+pub(crate) mod fields;
+mod generate;
+pub(crate) mod keep;
+mod label;
+pub(crate) mod line;
+mod read;
+mod table;
+mod value;
 
-use calcard::common::IanaString;
-use calcard::vcard::{VCard, VCardEntry, VCardKind, VCardParameterName, VCardProperty as Property, VCardValue};
+use std::collections::BTreeMap;
+
+use calcard::vcard::{
+    VCard, VCardEntry, VCardParameter, VCardParameterName, VCardParameterValue, VCardProperty as Property,
+};
 use calcard::{Entry, Parser};
 
+use self::keep::{keep_originals, keep_unknown};
+use self::label::labels;
+use self::read::{Reader, Slot};
+use self::value::{is, line_of, part, text};
 use super::draft::{Draft, content_identity};
-use super::moment::moment;
 use super::text::{cut, decode, one_line};
 use super::{Outcome, Skipped};
 use crate::limits::IMPORT_ITEM_BYTES_MAX;
 use crate::record::document::guarded;
 use crate::record::identity::Identity;
-use crate::record::{Kind, Scalar};
+use crate::record::{Kind, schema};
 
 /// Reads every card of a file.
 #[must_use]
@@ -62,244 +75,115 @@ fn record(card: &VCard) -> Outcome {
             let what = format!("the group “{}”", cut(&called, 80));
             return Outcome::Skipped(Skipped::new(what, "Regard keeps no groups of contacts"));
         }
-        CardKind::Organization => Kind::Account,
-        CardKind::Person => Kind::Contact,
+        CardKind::Record(kind) => kind,
     };
+    let entries: Vec<_> =
+        card.entries.iter().filter(|entry| !is_frame(entry)).map(|entry| in_version_4(kind, entry)).collect();
     let mut draft = Draft::new(kind);
-    draft.line(if kind == Kind::Account { "name" } else { "full_name" }, &called);
-    let mut taken = BTreeSet::new();
-    let labels = labels(card);
-    for entry in &card.entries {
-        let is_first = taken.insert(&entry.name);
-        let is_kept = several(&labels, entry, &mut draft)
-            || is_first
-                && if kind == Kind::Account { of_account(entry, &mut draft) } else { of_contact(entry, &mut draft) };
-        if !is_kept {
-            draft.unknown(entry.name.as_str(), &kept(entry));
+    if written(card, &Property::Fn).is_none() {
+        draft.line(schema::title(kind), &called);
+    }
+    let labels = labels(&entries);
+    let mut read: BTreeMap<Slot, Vec<&VCardEntry>> = BTreeMap::new();
+    let mut others = Vec::new();
+    let mut reader = Reader::new(kind, &labels, &mut draft);
+    for entry in &entries {
+        match reader.read(entry) {
+            Some(slot) => read.entry(slot).or_default().push(entry),
+            None => others.push(entry),
         }
+    }
+    keep_originals(&mut draft, read);
+    for entry in others {
+        keep_unknown(&mut draft, entry);
     }
     let uid = card.property(&Property::Uid).map(text).unwrap_or_default();
     let uid = one_line(&uid).into_owned();
     draft.finish(if uid.is_empty() { content_identity(kind, [canonical(card).as_str()]) } else { Identity::Uid(uid) })
 }
 
+/// Whether a property says nothing of whom the card is about. A name must be there, and programs write an empty one.
+fn is_frame(entry: &VCardEntry) -> bool {
+    let is_bare = || entry.params.is_empty() && entry.group.is_none();
+    match entry.name {
+        Property::Version | Property::Begin | Property::End => true,
+        Property::Fn => is_bare() && line_of(entry).is_empty(),
+        _ => false,
+    }
+}
+
+/// The property as version 4 has it: names have no spaces and the like, parameters without a name are types, and texts are
+/// UTF-8.
+fn in_version_4(kind: Kind, entry: &VCardEntry) -> VCardEntry {
+    let mut entry = entry.clone();
+    if let Property::Other(name) = &mut entry.name {
+        *name = line::name(name);
+    }
+    entry.group = entry.group.as_deref().map(line::name);
+    entry
+        .params
+        .retain(|param| !["7BIT", "8BIT"].iter().any(|encoding| is_bare(param) && is(param.name.as_str(), encoding)));
+    for param in entry.params.iter_mut().filter(|param| is_bare(param)) {
+        match &param.name {
+            VCardParameterName::Pref => param.value = VCardParameterValue::Integer(1),
+            VCardParameterName::Other(word) => *param = VCardParameter::typ(word.clone()),
+            _ => {}
+        }
+    }
+    let is_text = entry.name != Property::Url && table::row(kind, entry.name.as_str()).is_some();
+    for value in entry.values.iter_mut().filter(|_| is_text) {
+        if let Some(data) = value.as_binary() {
+            *value = decode(&data.data).into_owned().into();
+        }
+    }
+    entry
+}
+
+fn is_bare(param: &VCardParameter) -> bool {
+    param.value == VCardParameterValue::Null
+}
+
 enum CardKind {
-    Person,
-    Organization,
+    Record(Kind),
     Group,
 }
 
-/// Cards before version 4 have no KIND; Apple's address book says it in its own words.
+/// Cards before version 4 have no KIND; Apple's address book says it in its own words, and so does Regard for leads.
 fn kind_of(card: &VCard) -> CardKind {
+    let is_lead = |entry: &VCardEntry| is(entry.name.as_str(), table::KIND) && is(&text(entry), "lead");
+    if card.entries.iter().any(is_lead) {
+        return CardKind::Record(Kind::Lead);
+    }
     let said = card.entries.iter().find_map(|entry| match &entry.name {
-        Property::Kind => match entry.values.first() {
-            Some(VCardValue::Kind(kind)) => Some(kind.as_str().to_owned()),
-            _ => Some(text(entry)),
-        },
-        Property::Other(name) if name.eq_ignore_ascii_case("X-ADDRESSBOOKSERVER-KIND") => Some(text(entry)),
-        Property::Other(name) if name.eq_ignore_ascii_case("X-ABShowAs") && is(&text(entry), "COMPANY") => {
-            Some(VCardKind::Org.as_str().to_owned())
-        }
+        Property::Kind => Some(text(entry)),
+        Property::Other(name) if is(name, "X-ADDRESSBOOKSERVER-KIND") => Some(text(entry)),
+        Property::Other(name) if is(name, "X-ABShowAs") && is(&text(entry), "COMPANY") => Some("org".to_owned()),
         _ => None,
     });
     match said {
         Some(said) if is(&said, "group") => CardKind::Group,
-        Some(said) if is(&said, "org") => CardKind::Organization,
-        _ => CardKind::Person,
+        Some(said) if is(&said, "org") => CardKind::Record(Kind::Account),
+        _ => CardKind::Record(Kind::Contact),
     }
-}
-
-fn is(text: &str, wanted: &str) -> bool {
-    text.trim().eq_ignore_ascii_case(wanted)
 }
 
 /// The name as it is written; without one, the name's parts, the organization or the first address.
 fn full_name(card: &VCard) -> String {
-    let written = |property: &Property| {
-        let entries = card.properties(property).map(|entry| one_line(&text(entry)).into_owned());
-        entries.into_iter().find(|text| !text.is_empty())
-    };
     let parts = card.property(&Property::N).map(|entry| {
         let order = [3, 1, 2, 0, 4].map(|at| part(entry, at, " "));
         order.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
     });
     let organization = || card.property(&Property::Org).map(|entry| part(entry, 0, ", "));
     let is_there = |text: &String| !text.is_empty();
-    written(&Property::Fn)
+    written(card, &Property::Fn)
         .or(parts.filter(is_there))
         .or_else(|| organization().filter(is_there))
-        .or_else(|| written(&Property::Email))
+        .or_else(|| written(card, &Property::Email))
         .unwrap_or_default()
 }
 
-fn of_contact(entry: &VCardEntry, draft: &mut Draft) -> bool {
-    match entry.name {
-        Property::N => {
-            for (at, field) in
-                ["family_name", "given_name", "middle_name", "name_prefix", "name_suffix"].iter().enumerate()
-            {
-                draft.line(field, &part(entry, at, ", "));
-            }
-            entry.values.len() <= 5
-        }
-        Property::Nickname => set(draft, "nickname", &text(entry)),
-        Property::Title => set(draft, "job_title", &text(entry)),
-        Property::Org => {
-            draft.line("company", &part(entry, 0, ", "));
-            let units: Vec<String> = (1..entry.values.len()).map(|at| part(entry, at, ", ")).collect();
-            set(draft, "department", &units.into_iter().filter(|unit| !unit.is_empty()).collect::<Vec<_>>().join(", "))
-        }
-        Property::Bday => {
-            let time = entry.values.first().and_then(VCardValue::as_partial_date_time);
-            time.and_then(|time| moment(time, None)).is_some_and(|birthday| set(draft, "birthday", &birthday))
-        }
-        Property::Fn | Property::Version | Property::Begin | Property::End => true,
-        Property::Uid => set(draft, "uid", &text(entry)),
-        _ => false,
-    }
-}
-
-fn of_account(entry: &VCardEntry, draft: &mut Draft) -> bool {
-    match entry.name {
-        Property::Fn | Property::Version | Property::Begin | Property::End | Property::Kind => true,
-        Property::Uid => set(draft, "uid", &text(entry)),
-        _ => false,
-    }
-}
-
-fn set(draft: &mut Draft, field: &'static str, text: &str) -> bool {
-    draft.line(field, text);
-    true
-}
-
-/// Whether a property that may stand several times became an entry.
-fn several(labels: &Labels, entry: &VCardEntry, draft: &mut Draft) -> bool {
-    let value = text(entry);
-    let value = one_line(&value);
-    match entry.name {
-        Property::Email => {
-            let address = value.strip_prefix("mailto:").unwrap_or(&value).trim();
-            labelled(labels, entry, draft, "emails", &address.to_lowercase(), address)
-        }
-        Property::Tel => {
-            let number = value.strip_prefix("tel:").unwrap_or(&value).trim();
-            labelled(labels, entry, draft, "phones", number, number)
-        }
-        Property::Url => labelled(labels, entry, draft, "websites", &value, &value),
-        Property::Adr => address(labels, entry, draft),
-        Property::Note => {
-            draft.note(&text(entry));
-            true
-        }
-        Property::Categories => {
-            for category in entry.values.iter().filter_map(VCardValue::as_text) {
-                draft.item("categories", category, &one_line(category));
-            }
-            true
-        }
-        _ => false,
-    }
-}
-
-fn labelled(
-    labels: &Labels,
-    entry: &VCardEntry,
-    draft: &mut Draft,
-    field: &'static str,
-    key: &str,
-    value: &str,
-) -> bool {
-    if value.is_empty() {
-        return true;
-    }
-    let Some(key) = draft.item(field, key, value) else { return false };
-    let (label, is_preferred) = label(labels, entry);
-    draft.member(field, &key, "label", &label);
-    if is_preferred && field != "websites" {
-        draft.member_value(field, &key, "preferred", Scalar::Flag(true));
-    }
-    true
-}
-
-fn address(labels: &Labels, entry: &VCardEntry, draft: &mut Draft) -> bool {
-    let parts: Vec<String> = (0..7).map(|at| part(entry, at, ", ")).collect();
-    let join = |parts: &[String]| {
-        parts.iter().filter(|part| !part.is_empty()).map(String::as_str).collect::<Vec<_>>().join(", ")
-    };
-    let whole = join(&parts);
-    if whole.is_empty() {
-        return true;
-    }
-    let (label, is_preferred) = label(labels, entry);
-    let short = ["work", "home"].into_iter().find(|name| label.split(", ").any(|word| word == *name)).unwrap_or(&label);
-    let separator = if short.is_empty() { "" } else { " " };
-    let key = draft.numbered("addresses", short, separator, &whole);
-    let Some(key) = key else { return false };
-    draft.member("addresses", &key, "label", &label);
-    draft.member("addresses", &key, "street", &join(&parts[..3]));
-    for (at, member) in [(3, "locality"), (4, "region"), (5, "postal_code"), (6, "country")] {
-        draft.member("addresses", &key, member, &parts[at]);
-    }
-    if is_preferred {
-        draft.member_value("addresses", &key, "preferred", Scalar::Flag(true));
-    }
-    true
-}
-
-/// Labels by group. Apple's address book gives a property a group and writes its label as another property of that group.
-type Labels = BTreeMap<String, String>;
-
-fn labels(card: &VCard) -> Labels {
-    let is_label = |entry: &&VCardEntry| matches!(&entry.name, Property::Other(name) if is(name, "X-ABLabel"));
-    let labels = card.entries.iter().filter(is_label).filter_map(|entry| {
-        let text = text(entry);
-        let text = one_line(text.trim_start_matches("_$!<").trim_end_matches(">!$_")).to_lowercase();
-        let group = entry.group.as_ref().filter(|_| !text.is_empty())?;
-        Some((group.to_lowercase(), text))
-    });
-    labels.collect()
-}
-
-/// The words that say what an address or number is for, and whether it is the preferred one.
-fn label(labels: &Labels, entry: &VCardEntry) -> (String, bool) {
-    let mut is_preferred = entry.params.iter().any(|param| param.name == VCardParameterName::Pref);
-    let mut words: Vec<String> = Vec::new();
-    for word in entry.parameters(&VCardParameterName::Type).filter_map(|value| value.as_text()) {
-        for word in word.split(',').map(|word| word.trim().to_lowercase()) {
-            match word.as_str() {
-                "pref" => is_preferred = true,
-                "" | "internet" => {}
-                _ if words.contains(&word) => {}
-                _ => words.push(word),
-            }
-        }
-    }
-    if let Some(own) = entry.group.as_ref().and_then(|group| labels.get(&group.to_lowercase()))
-        && !words.contains(own)
-    {
-        words.push(own.clone());
-    }
-    (words.join(", "), is_preferred)
-}
-
-/// The property verbatim, or how large a picture or sound is: such content is not kept in records.
-fn kept(entry: &VCardEntry) -> String {
-    let data = entry.values.iter().find_map(VCardValue::as_binary);
-    match data {
-        Some(data) => {
-            let media = data.content_type.as_deref().unwrap_or("data");
-            format!("{} bytes of {}, not kept", data.data.len(), one_line(media))
-        }
-        None => line(entry),
-    }
-}
-
-/// A property as one content line, unfolded.
-fn line(entry: &VCardEntry) -> String {
-    let mut folded = String::new();
-    // Writing to a string does not fail.
-    let _ = entry.write_to(&mut folded, true);
-    folded.replace("\r\n ", "").trim_end_matches(['\r', '\n']).to_owned()
+fn written(card: &VCard, property: &Property) -> Option<String> {
+    card.properties(property).map(line_of).find(|text| !text.is_empty())
 }
 
 /// The card without what changes from export to export, in an order of its own.
@@ -307,26 +191,7 @@ fn canonical(card: &VCard) -> String {
     let volatile = |entry: &&VCardEntry| {
         !matches!(entry.name, Property::Rev | Property::Prodid | Property::Version | Property::Begin | Property::End)
     };
-    let mut lines: Vec<String> = card.entries.iter().filter(volatile).map(line).collect();
+    let mut lines: Vec<String> = card.entries.iter().filter(volatile).map(line::unfolded).collect();
     lines.sort_unstable();
     lines.join("\n")
-}
-
-/// The whole value as text.
-fn text(entry: &VCardEntry) -> String {
-    entry.values.iter().map(|value| value_text(value, ", ")).collect::<Vec<_>>().join(", ")
-}
-
-/// One component of a structured value.
-fn part(entry: &VCardEntry, at: usize, separator: &str) -> String {
-    entry.values.get(at).map(|value| one_line(&value_text(value, separator)).into_owned()).unwrap_or_default()
-}
-
-fn value_text(value: &VCardValue, separator: &str) -> String {
-    match value {
-        VCardValue::Component(parts) => parts.join(separator),
-        // Old cards in a character set that they do not name.
-        VCardValue::Binary(data) => decode(&data.data).into_owned(),
-        value => value.clone().into_text().map(std::borrow::Cow::into_owned).unwrap_or_default(),
-    }
 }

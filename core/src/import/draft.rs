@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest, Sha256};
 
+use super::card::fields::Fields;
 use super::text::{cut, one_line, plain_breaks};
 use super::{Imported, Outcome};
 use crate::id::to_hex;
@@ -102,6 +103,12 @@ impl Draft {
         Some(key)
     }
 
+    /// Whether a field of several has the item, and if so its key.
+    pub(super) fn found(&self, field: &'static str, item: &str) -> Option<String> {
+        let key = bounded_key(&one_line(item));
+        self.items.get(field).is_some_and(|items| items.contains(&key)).then_some(key)
+    }
+
     /// Says what is known of an item that [`Draft::item`] added; nothing where the text is empty.
     pub(super) fn member(&mut self, field: &'static str, key: &str, member: &str, text: &str) {
         let text = one_line(text);
@@ -141,6 +148,17 @@ impl Draft {
         self.numbered("unknown", &one_line(name), "#", text);
     }
 
+    /// Notes that a property was left out.
+    pub(super) fn did_not_fit(&mut self, name: &str, said: &str) {
+        let noted = self.truncated.entry(name.into()).or_default();
+        *noted = format!("{noted}{}{said}", if noted.is_empty() { "" } else { "; " });
+    }
+
+    /// The fields so far.
+    pub(super) fn fields(&self) -> Fields {
+        Fields::of_edits(self.kind, &self.edits, cut(&self.notes, NOTES_BYTES_MAX))
+    }
+
     /// The record. A record without any field is one all the same: that the thing is there is what is known of it.
     pub(super) fn finish(mut self, identity: Identity) -> Outcome {
         if self.notes.len() > NOTES_BYTES_MAX {
@@ -150,8 +168,7 @@ impl Draft {
         }
         let left_out = std::mem::take(&mut self.left_out);
         for (field, count) in left_out {
-            let said = self.truncated.entry(field.into()).or_default();
-            *said = format!("{said}{}{count} entries did not fit", if said.is_empty() { "" } else { "; " });
+            self.did_not_fit(field, &format!("{count} entries did not fit"));
         }
         // Members can be cut by the thousand; the first ones say enough.
         for (field, said) in std::mem::take(&mut self.truncated).into_iter().take(UNKNOWN_RESERVE) {
@@ -212,7 +229,7 @@ pub(super) fn content_identity<'a>(kind: Kind, parts: impl IntoIterator<Item = &
 
 /// A key within its bound, escaped as [`crate::record::read`] escapes it. One that is cut gets a mark of the whole, so that
 /// two long keys with the same beginning stay two.
-fn bounded_key(key: &str) -> String {
+pub(super) fn bounded_key(key: &str) -> String {
     const BYTES_MAX: usize = KEY_BYTES_MAX - KEY_RESERVE_BYTES;
     let cost = |c: char| if matches!(c, '%' | '/') { 3 } else { c.len_utf8() };
     if key.chars().map(cost).sum::<usize>() <= BYTES_MAX {

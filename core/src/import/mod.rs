@@ -22,7 +22,7 @@
 //! ```
 
 mod calendar;
-mod card;
+pub(crate) mod card;
 mod component;
 mod draft;
 mod format;
