@@ -3,3 +3,7 @@
 //! Pure code: an opened record in, text out. Importing what was exported gives the same fields, and every property of the file from
 //! which a record came stands in the file that it becomes: those that Regard has a field for are written from the field, the
 //! others verbatim from `unknown`.
+
+mod calendar;
+
+pub use calendar::calendar;
