@@ -52,6 +52,9 @@ pub const IMPORT_ITEM_BYTES_MAX: usize = 64 << 20;
 pub const IMPORT_ENTRIES_BYTES_MAX: usize = 1 << 20;
 /// Bytes that all edits of one imported record may take together. What is left of [`CHANGE_BYTES_MAX`] is room for columns.
 pub const IMPORT_RECORD_BYTES_MAX: usize = CHANGE_BYTES_MAX - (512 << 10);
+/// Bytes of what belongs to a whole calendar (its own properties, definitions of time zones) that the records of one file may hold
+/// altogether, since each of them keeps a copy. A calendar of 20,000 events with a time zone of 1 KB has a third of it.
+pub const IMPORT_REPEATED_BYTES_MAX: usize = 64 << 20;
 /// Records saved in one transaction during an import: enough to hide the disk's flush (0.3 ms) behind the work (20 ms).
 pub const IMPORT_BATCH_RECORDS: usize = 256;
 

@@ -6,4 +6,5 @@
 
 mod calendar;
 
-pub use calendar::calendar;
+pub(crate) use calendar::made;
+pub use calendar::{calendar, calendar_with_uid};

@@ -21,11 +21,12 @@
 //! }
 //! ```
 
-mod calendar;
+pub(crate) mod calendar;
 mod card;
-mod component;
+pub(crate) mod component;
 mod draft;
 mod format;
+pub(crate) mod ical;
 mod mail;
 mod mailbox;
 mod moment;

@@ -1,0 +1,256 @@
+//! One content line: `NAME;PARAM=value,"value":value` (RFC 5545, section 3.1; RFC 6868 for what stands in parameters).
+
+/// A content line, taken apart.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Line {
+    /// The property, in capital letters.
+    pub(crate) name: String,
+    /// Its parameters in their order.
+    pub(crate) params: Vec<Param>,
+    /// The value as it is written, escapes and all.
+    pub(crate) value: String,
+}
+
+/// A parameter of a line.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Param {
+    /// In capital letters.
+    pub(crate) name: String,
+    /// Its values, without quotes and decoded.
+    pub(crate) values: Vec<String>,
+}
+
+impl Line {
+    /// A line without parameters.
+    pub(crate) fn new(name: &str, value: impl Into<String>) -> Self {
+        Self { name: name.into(), params: Vec::new(), value: value.into() }
+    }
+
+    /// The line with one more parameter.
+    pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
+        self.params.push(Param { name: name.into(), values: vec![value.into()] });
+        self
+    }
+
+    /// Takes an unfolded line apart; none where it is no property: it has no name or no colon.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let end = text.find([':', ';'])?;
+        let name = text[..end].trim().to_ascii_uppercase();
+        let mut rest = &text[end..];
+        let mut params = Vec::new();
+        while let Some(after) = rest.strip_prefix(';') {
+            let (param, behind) = param(after);
+            params.extend(param);
+            rest = behind;
+        }
+        let value = rest.strip_prefix(':')?;
+        (!name.is_empty()).then(|| Self { name, params, value: value.into() })
+    }
+
+    /// The first value of a parameter; empty where there is none.
+    pub(crate) fn param(&self, name: &str) -> &str {
+        let found = self.params.iter().find(|param| param.name == name);
+        found.and_then(|param| param.values.first()).map_or("", |value| value.trim())
+    }
+
+    /// The line as text, unfolded.
+    pub(crate) fn text(&self) -> String {
+        let mut text = self.name.clone();
+        for param in &self.params {
+            text.push(';');
+            text.push_str(&param.name);
+            for (at, value) in param.values.iter().enumerate() {
+                text.push(if at == 0 { '=' } else { ',' });
+                text.push_str(&quoted(value));
+            }
+        }
+        text.push(':');
+        text.push_str(&self.value);
+        text
+    }
+
+    /// The line in the form in which two that mean the same are equal: parameters in the order of their names.
+    pub(crate) fn normal(mut self) -> Self {
+        self.params.sort();
+        self
+    }
+}
+
+/// Reads `NAME=value,value`, and answers what stands behind it, from the `;` or the `:` on.
+fn param(text: &str) -> (Option<Param>, &str) {
+    let end = text.find(['=', ';', ':']).unwrap_or(text.len());
+    let name = text[..end].trim().to_ascii_uppercase();
+    let mut rest = &text[end..];
+    let mut values = Vec::new();
+    while let Some(after) = rest.strip_prefix(if values.is_empty() { '=' } else { ',' }) {
+        let (value, behind) = param_value(after);
+        values.push(value);
+        rest = behind;
+    }
+    ((!name.is_empty()).then_some(Param { name, values }), rest)
+}
+
+/// Reads one value of a parameter. What is quoted is taken as it stands; elsewhere a backslash makes the next character a plain
+/// one, which the standard does not know and real files need.
+fn param_value(text: &str) -> (String, &str) {
+    let mut value = String::new();
+    let (mut is_quoted, mut is_escaped) = (false, false);
+    for (at, c) in text.char_indices() {
+        match c {
+            '"' if !is_escaped => is_quoted = !is_quoted,
+            ',' | ';' | ':' if !is_quoted && !is_escaped => return (decoded(&value), &text[at..]),
+            '\\' if !is_quoted && !is_escaped && text[at + 1..].starts_with([',', ';', ':', '"', '\\']) => {
+                is_escaped = true;
+                continue;
+            }
+            c => value.push(c),
+        }
+        is_escaped = false;
+    }
+    (decoded(&value), "")
+}
+
+fn decoded(value: &str) -> String {
+    let mut text = String::with_capacity(value.len());
+    let mut rest = value;
+    while let Some(at) = rest.find('^') {
+        text.push_str(&rest[..at]);
+        let (plain, used) = match rest.as_bytes().get(at + 1) {
+            Some(b'n') => ('\n', 2),
+            Some(b'^') => ('^', 2),
+            Some(b'\'') => ('"', 2),
+            _ => ('^', 1),
+        };
+        text.push(plain);
+        rest = &rest[at + used..];
+    }
+    text.push_str(rest);
+    text
+}
+
+fn quoted(value: &str) -> String {
+    let value = value.replace('^', "^^").replace('"', "^'").replace("\r\n", "^n").replace(['\n', '\r'], "^n");
+    let is_plain = !value.is_empty() && !value.contains([',', ';', ':', '\\', ' ', '\t', '=']);
+    if is_plain { value } else { format!("\"{value}\"") }
+}
+
+/// Text as the value of a property.
+pub(crate) fn escape(text: &str) -> String {
+    let text = text.replace("\r\n", "\n").replace('\r', "\n");
+    text.replace('\\', "\\\\").replace(';', "\\;").replace(',', "\\,").replace('\n', "\\n")
+}
+
+/// The text that a value means. A backslash that escapes nothing stays.
+pub(crate) fn unescape(value: &str) -> String {
+    let mut text = String::with_capacity(value.len());
+    let mut rest = value;
+    while let Some(at) = rest.find('\\') {
+        text.push_str(&rest[..at]);
+        let (plain, used) = match rest.as_bytes().get(at + 1) {
+            Some(b'n' | b'N') => ('\n', 2),
+            Some(escaped @ (b'\\' | b';' | b',')) => (char::from(*escaped), 2),
+            _ => ('\\', 1),
+        };
+        text.push(plain);
+        rest = &rest[at + used..];
+    }
+    text.push_str(rest);
+    text
+}
+
+/// The values of a list, as they are written.
+pub(crate) fn split_list(value: &str) -> Vec<&str> {
+    let mut values = Vec::new();
+    let (mut start, mut is_escaped) = (0, false);
+    for (at, c) in value.char_indices() {
+        if c == ',' && !is_escaped {
+            values.push(&value[start..at]);
+            start = at + 1;
+        }
+        is_escaped = c == '\\' && !is_escaped;
+    }
+    values.push(&value[start..]);
+    values
+}
+
+/// A line as it stands in a file: in pieces of at most 75 bytes, ended by CR LF, without the control characters that no line may
+/// have.
+pub(crate) fn folded(line: &str) -> String {
+    const BYTES_MAX: usize = 75;
+    let line: String = line.chars().filter(|c| !c.is_control() || *c == '\t').collect();
+    let mut out = String::with_capacity(line.len() + line.len() / 36 + 2);
+    let (mut rest, mut room) = (line.as_str(), BYTES_MAX);
+    while rest.len() > room {
+        let at = fold_at(rest, room);
+        out.push_str(&rest[..at]);
+        out.push_str("\r\n ");
+        rest = &rest[at..];
+        room = BYTES_MAX - 1;
+    }
+    out.push_str(rest);
+    out.push_str("\r\n");
+    out
+}
+
+/// Where to fold: between characters, and away from spaces and from `=`, since readers drop spaces at the end of a line and take
+/// `=` there for the soft break of quoted-printable.
+fn fold_at(text: &str, room: usize) -> usize {
+    const TRIES_MAX: usize = 24;
+    let bytes = text.as_bytes();
+    let is_good = |at: &usize| {
+        let (before, behind) = (bytes[at - 1], bytes[*at]);
+        text.is_char_boundary(*at) && ![before, behind].contains(&b' ') && ![b'=', b'\\', b'\t'].contains(&before)
+    };
+    let found = (room.saturating_sub(TRIES_MAX).max(1)..=room).rev().find(is_good);
+    found.unwrap_or_else(|| (1..=room).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(text.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, params: &[(&str, &[&str])], value: &str) {
+        let line = Line::parse(text).expect("a line");
+        let found: Vec<_> = line
+            .params
+            .iter()
+            .map(|param| (param.name.as_str(), param.values.iter().map(String::as_str).collect::<Vec<_>>()))
+            .collect();
+        let expected: Vec<_> = params.iter().map(|(name, values)| (*name, values.to_vec())).collect();
+        assert_eq!((line.name.as_str(), found, line.value.as_str()), ("A", expected, value), "{text}");
+        assert_eq!(Line::parse(&line.text()), Some(line), "{text}");
+    }
+
+    #[test]
+    fn a_line_is_taken_apart_and_written_again() {
+        check("A:b;c:d", &[], "b;c:d");
+        check("a;b=c,\"d;e:f,g\";H=\"\":i", &[("B", &["c", "d;e:f,g"]), ("H", &[""])], "i");
+        check("A;CN=\"a^'b^^c^nd^e\":", &[("CN", &["a\"b^c\nd^e"])], "");
+        check("A;CN=Doe\\, Ana\\x;B:", &[("CN", &["Doe, Ana\\x"]), ("B", &[])], "");
+        check("A;CN=\"c:\\\\d\":x", &[("CN", &["c:\\\\d"])], "x");
+        for text in ["", "no line", ":x", "A;B=c"] {
+            assert_eq!(Line::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn text_is_escaped_and_lists_are_split_where_they_are_not() {
+        for text in ["a\\b;c,d\ne", "\\n", "plain"] {
+            assert_eq!(unescape(&escape(text)), text);
+        }
+        assert_eq!(unescape("a\\Nb\\d\\"), "a\nb\\d\\");
+        assert_eq!(split_list("a\\,b,c\\\\,,d"), ["a\\,b", "c\\\\", "", "d"]);
+    }
+
+    #[test]
+    fn long_lines_are_folded_between_characters_and_never_behind_an_equals_sign() {
+        let text = format!("X:{}", "grün und = ".repeat(40));
+        let out = folded(&text);
+        assert!(out.split("\r\n").all(|piece| piece.len() <= 75), "{out}");
+        assert!(!out.contains("=\r\n") && !out.contains(" \r\n"), "{out}");
+        assert_eq!(out.replace("\r\n ", ""), format!("{text}\r\n"));
+        assert_eq!(folded("a\nEND:b\u{7}"), "aEND:b\r\n");
+        assert_eq!(folded(&"=".repeat(200)).replace("\r\n ", "").len(), 202);
+    }
+}
