@@ -178,7 +178,8 @@ impl Repeated {
         for line in calendar.into_iter().flat_map(|calendar| &calendar.lines) {
             let Some(name) = Line::parse(line).map(|line| line.name) else { continue };
             // Which program wrote the file, and in which version of the format, is true of that file only.
-            if !matches!(name.as_str(), "VERSION" | "PRODID") && !self.put(&format!("{OF_CALENDAR}{name}"), line, draft) {
+            if !matches!(name.as_str(), "VERSION" | "PRODID") && !self.put(&format!("{OF_CALENDAR}{name}"), line, draft)
+            {
                 return;
             }
         }

@@ -7,7 +7,7 @@ use calcard::icalendar::{ICalendarEntry, ICalendarValue};
 use calcard::{Entry, Parser};
 
 use super::draft::Draft;
-use super::ical::{Form, Line, Row, Tree, View, normal, row};
+use super::ical::{Form, Line, Row, Tree, View, normal, row, split_list, unescape};
 use super::moment::moment;
 use super::text::one_line;
 use crate::export;
@@ -40,7 +40,8 @@ pub(super) fn fields(tree: &Tree<'_>, at: usize, draft: &mut Draft, kind: Kind) 
     let lines = node.lines.iter().map(|line| line.clone().into_owned());
     // A file without its END lines nests what should follow; the calendar takes those on their own.
     let parts = tree.parts(at).filter(|part| !is_record(&tree.nodes[*part].name));
-    let elements: Vec<String> = lines.filter(|line| is_kept(line)).chain(parts.map(|part| own_text(tree, part))).collect();
+    let elements: Vec<String> =
+        lines.filter(|line| is_kept(line)).chain(parts.map(|part| own_text(tree, part))).collect();
     let mut seen = BTreeSet::new();
     let slots: Vec<Slot> = elements
         .iter()
@@ -150,9 +151,26 @@ fn read(text: &str, is_first: bool, draft: &mut Draft, kind: Kind) -> Slot {
     }
 }
 
+impl Parsed {
+    /// The value as text.
+    fn text(&self) -> String {
+        self.text_in_charset().unwrap_or_else(|| unescape(&self.line.value))
+    }
+
+    /// The value as text where it is written as version 1.0 of the format did.
+    fn text_in_charset(&self) -> Option<String> {
+        let is_encoded = !self.line.param("ENCODING").is_empty() || !self.line.param("CHARSET").is_empty();
+        is_encoded.then(|| value_text(&self.entry))
+    }
+}
+
 fn parsed(text: &str) -> Option<Parsed> {
+    const OF_VALUE: [&str; 3] = ["VALUE", "ENCODING", "CHARSET"];
     let line = Line::parse(text)?;
-    Some(Parsed { entry: entry(text)?, line })
+    // calcard takes a backslash in a quoted parameter for an escape: it is shown those only that say how to read the value.
+    let params = line.params.iter().filter(|param| OF_VALUE.contains(&param.name.as_str())).cloned().collect();
+    let entry = entry(&Line { params, ..line.clone() }.text())?;
+    Some(Parsed { entry, line })
 }
 
 /// A property as calcard reads it.
@@ -192,7 +210,8 @@ fn single(row: &Row, parsed: &Parsed, draft: &mut Draft) {
             let text = if name.is_empty() || name == address { address } else { format!("{name} <{address}>") };
             draft.line(row.field, &text);
         }
-        Form::Description => draft.note(&value_text(entry)),
+        Form::Description => draft.note(&parsed.text()),
+        Form::Text => draft.line(row.field, &parsed.text()),
         _ => draft.line(row.field, &value_text(entry)),
     }
 }
@@ -219,8 +238,11 @@ fn capitals(member: &str, text: &str) -> String {
 }
 
 fn categories(parsed: &Parsed, draft: &mut Draft) -> Slot {
-    for category in parsed.entry.values.iter().filter_map(ICalendarValue::as_text) {
-        draft.item("categories", category, &one_line(category));
+    let whole = parsed.text_in_charset();
+    let values = whole.as_ref().map_or_else(|| split_list(&parsed.line.value), |whole| whole.split(',').collect());
+    for category in values {
+        let category = if whole.is_some() { category.to_owned() } else { unescape(category) };
+        draft.item("categories", &category, &one_line(&category));
     }
     Slot::List("categories")
 }
@@ -244,7 +266,7 @@ fn reminder(text: &str, draft: &mut Draft) -> Slot {
     if trigger.line.param("RELATED").eq_ignore_ascii_case("END") {
         time.push_str(";RELATED=END");
     }
-    let action = alarm.line("ACTION").and_then(entry).map(|entry| value_text(&entry)).unwrap_or_default();
+    let action = alarm.line("ACTION").and_then(parsed).map(|action| value_text(&action.entry)).unwrap_or_default();
     if let Some(key) = draft.numbered("reminders", &time, "#", &time) {
         draft.member("reminders", &key, "action", &action);
     }

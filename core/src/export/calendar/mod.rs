@@ -7,6 +7,8 @@
 mod component;
 mod kept;
 mod made;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeSet;
 

@@ -245,7 +245,7 @@ mod tests {
 
     #[test]
     fn long_lines_are_folded_between_characters_and_never_behind_an_equals_sign() {
-        let text = format!("X:{}", "grün und = ".repeat(40));
+        let text = format!("X:{}.", "grün und = ".repeat(40));
         let out = folded(&text);
         assert!(out.split("\r\n").all(|piece| piece.len() <= 75), "{out}");
         assert!(!out.contains("=\r\n") && !out.contains(" \r\n"), "{out}");

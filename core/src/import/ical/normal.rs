@@ -12,7 +12,7 @@ pub(crate) fn normal(kind: Kind, text: &str) -> Vec<Line> {
     let Some(line) = Line::parse(text).map(Line::normal) else { return Vec::new() };
     let with = |value: String| Line { value, ..line.clone() };
     match row(kind, &line.name).map(|row| row.form) {
-        Some(Form::Text | Form::Description) => vec![with(unescape(&line.value))],
+        Some(Form::Text | Form::Word | Form::Description) => vec![with(unescape(&line.value))],
         Some(Form::Categories) => split_list(&line.value).into_iter().map(|value| with(unescape(value))).collect(),
         Some(Form::LeftOut) => split_list(&line.value).into_iter().map(|value| with(value.to_owned())).collect(),
         _ => vec![line],

@@ -7,6 +7,8 @@ use crate::record::Kind;
 pub(crate) enum Form {
     /// Text of one line.
     Text,
+    /// A word; one that the standards know is in capital letters.
+    Word,
     /// Text that people write together.
     Description,
     /// A value as it is written: an address of the web, a rule, a duration.
@@ -48,7 +50,7 @@ const fn only(kind: Kind, property: &'static str, field: &'static str, form: For
 
 /// In the order in which properties are written.
 const ROWS: &[Row] = &[
-    both("UID", "uid", Form::Text),
+    both("UID", "uid", Form::Word),
     both("SEQUENCE", "sequence", Form::Whole),
     both("SUMMARY", "summary", Form::Text),
     both("DTSTART", "start", Form::Moment),
@@ -59,10 +61,10 @@ const ROWS: &[Row] = &[
     only(Kind::Task, "PERCENT-COMPLETE", "percent", Form::Whole),
     both("RRULE", "recurrence", Form::Plain),
     both("EXDATE", "exceptions", Form::LeftOut),
-    both("STATUS", "status", Form::Text),
+    both("STATUS", "status", Form::Word),
     both("PRIORITY", "priority", Form::Whole),
-    both("CLASS", "class", Form::Text),
-    only(Kind::Appointment, "TRANSP", "transparency", Form::Text),
+    both("CLASS", "class", Form::Word),
+    only(Kind::Appointment, "TRANSP", "transparency", Form::Word),
     both("LOCATION", "location", Form::Text),
     both("URL", "url", Form::Plain),
     both("ORGANIZER", "organizer", Form::Organizer),
