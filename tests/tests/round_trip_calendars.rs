@@ -87,8 +87,10 @@ fn exported(imported: &Imported) -> String {
     export::calendar(&document).expect("a kind that calendars hold")
 }
 
+/// What the record is, as far as a calendar can hold it: a line that is no property stays behind.
 fn sorted(imported: &Imported) -> (String, Vec<String>) {
-    let mut edits: Vec<String> = imported.edits.iter().map(|edit: &Edit| format!("{edit:?}")).collect();
+    let is_property = |edit: &&Edit| !matches!(edit, Edit::Put { item, .. } if item.starts_with("no property"));
+    let mut edits: Vec<String> = imported.edits.iter().filter(is_property).map(|edit| format!("{edit:?}")).collect();
     edits.sort();
     (format!("{} {:?} {}", imported.kind, imported.identity, imported.notes), edits)
 }

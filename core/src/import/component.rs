@@ -110,7 +110,9 @@ fn keep(elements: &[String], slots: &[Slot], draft: &mut Draft, kind: Kind) {
     for ((text, slot), lost) in elements.iter().zip(slots).zip(lost) {
         if lost || label(slot).is_some_and(|label| kept_whole.contains(label)) {
             let part = text.strip_prefix("BEGIN:").and_then(|rest| rest.lines().next());
-            draft.unknown(part.unwrap_or(&name(text)), text);
+            // What is no property is kept for people to read: no file can give it back.
+            let name = if part.is_some() || Line::parse(text).is_some() { name(text) } else { "no property".into() };
+            draft.unknown(part.unwrap_or(&name), text);
         }
     }
 }

@@ -276,11 +276,11 @@ fn of_two_events_with_one_uid_the_newer_is_kept() {
 #[test]
 fn what_a_field_does_not_give_back_is_kept_verbatim_beside_it() {
     check_calendar(
-        "X-WR-CALNAME:Home\nBEGIN:VTIMEZONE\nTZID:Here\nBEGIN:STANDARD\nTZOFFSETTO:+0100\nEND:STANDARD\nEND:VTIMEZONE\n\
+        "X-WR-CALNAME:Home\nno\nBEGIN:VTIMEZONE\nTZID:Here\nBEGIN:STANDARD\nTZOFFSETTO:+0100\nEND:STANDARD\nEND:VTIMEZONE\n\
          BEGIN:VTIMEZONE\nTZID:There\nEND:VTIMEZONE\nBEGIN:VEVENT\nUID:1\nSUMMARY;LANGUAGE=de:Runde\\; eins\nSUMMARY:Round\n\
          DTSTART;TZID=\"Here\":20261103T070000\nDTEND:later\nTRANSP:transparent\nURL:https://example.org/\\a\nPRIORITY:5\n\
          CATEGORIES:a\nCATEGORIES:b\\,c,d\nRRULE:INTERVAL=2;FREQ=DAILY\nRRULE:FREQ=YEARLY\nLOCATION:C:\\dir\n\
-         ORGANIZER;SENT-BY=\"mailto:b@x\":mailto:ana@x\nEND:VEVENT",
+         ORGANIZER;SENT-BY=\"mailto:b@x\":mailto:ana@x\nthe rest of\nEND:VEVENT",
         &[&[
             "appointment uid 1",
             "uid=1",
@@ -302,6 +302,7 @@ fn what_a_field_does_not_give_back_is_kept_verbatim_beside_it() {
             "unknown[RRULE]=RRULE:INTERVAL=2;FREQ=DAILY",
             "unknown[RRULE#2]=RRULE:FREQ=YEARLY",
             "unknown[ORGANIZER]=ORGANIZER;SENT-BY=\"mailto:b@x\":mailto:ana@x",
+            "unknown[no property]=the rest of",
             "unknown[VCALENDAR.X-WR-CALNAME]=X-WR-CALNAME:Home",
             "unknown[VTIMEZONE]=BEGIN:VTIMEZONE\nTZID:Here\nBEGIN:STANDARD\nTZOFFSETTO:+0100\nEND:STANDARD\nEND:VTIMEZONE",
         ]],

@@ -30,7 +30,9 @@ fn lines(document: &Document) -> Vec<String> {
     let text = calendar(document).expect("a calendar");
     assert!(text.split("\r\n").all(|line| line.len() <= 75), "{text}");
     let text = text.replace("\r\n ", "");
-    let own = |line: &&str| !["BEGIN:VCALENDAR", "END:VCALENDAR", "VERSION:2.0", "PRODID:-//Regard//Regard//EN"].contains(line);
+    let own = |line: &&str| {
+        !["BEGIN:VCALENDAR", "END:VCALENDAR", "VERSION:2.0", "PRODID:-//Regard//Regard//EN"].contains(line)
+    };
     text.split_terminator("\r\n").filter(own).map(str::to_owned).collect()
 }
 
@@ -86,9 +88,11 @@ fn an_event_that_nobody_edited_comes_back_as_it_was() {
 
 #[test]
 fn an_edited_field_is_written_with_the_parameters_that_no_field_has() {
-    check(&["summary=Round, two"], &["SUMMARY;LANGUAGE=de;ALTREP=\"cid:1\":Runde"], &[
-        "SUMMARY;LANGUAGE=de;ALTREP=\"cid:1\":Round\\, two",
-    ]);
+    check(
+        &["summary=Round, two"],
+        &["SUMMARY;LANGUAGE=de;ALTREP=\"cid:1\":Runde"],
+        &["SUMMARY;LANGUAGE=de;ALTREP=\"cid:1\":Round\\, two"],
+    );
     let start = ["DTSTART;TZID=Here;X-A=b:20261103T070000"];
     check(&["start=2026-11-03T08:00[Europe/Berlin]"], &start, &["DTSTART;TZID=Europe/Berlin;X-A=b:20261103T080000"]);
     check(&["start=2026-11-03"], &start, &["DTSTART;VALUE=DATE;X-A=b:20261103"]);
@@ -105,28 +109,35 @@ fn an_edited_field_is_written_with_the_parameters_that_no_field_has() {
 #[test]
 fn an_edited_entry_keeps_what_no_field_has_and_a_removed_one_takes_it_along() {
     let ana = ["ATTENDEE;CN=\"Doe, Ana\";RSVP=TRUE;PARTSTAT=NEEDS-ACTION:mailto:Ana@x"];
-    check(&["attendees[ana@x].answer=ACCEPTED"], &ana, &[
-        "ATTENDEE;RSVP=TRUE;CN=\"Doe, Ana\";PARTSTAT=ACCEPTED:mailto:Ana@x",
-    ]);
+    check(
+        &["attendees[ana@x].answer=ACCEPTED"],
+        &ana,
+        &["ATTENDEE;RSVP=TRUE;CN=\"Doe, Ana\";PARTSTAT=ACCEPTED:mailto:Ana@x"],
+    );
     check(&["attendees-=ana@x"], &ana, &[]);
     check(&["attendees+=eva@x", "attendees[eva@x].role=CHAIR"], &[], &["ATTENDEE;ROLE=CHAIR:mailto:eva@x"]);
-    check(&["categories-=rot", "categories+=grün"], &["CATEGORIES;LANGUAGE=de:rot,blau"], &[
-        "CATEGORIES;LANGUAGE=de:blau",
-        "CATEGORIES:grün",
-    ]);
+    check(
+        &["categories-=rot", "categories+=grün"],
+        &["CATEGORIES;LANGUAGE=de:rot,blau"],
+        &["CATEGORIES;LANGUAGE=de:blau", "CATEGORIES:grün"],
+    );
     let left_out = ["EXDATE;TZID=Here;X-B=c:20261105T070000,20261107T070000"];
     let one = "exceptions-=2026-11-05T07:00:00[Here]";
     check(&[one], &left_out, &["EXDATE;TZID=Here;X-B=c:20261107T070000"]);
     check(&[one, "exceptions-=2026-11-07T07:00:00[Here]"], &left_out, &[]);
     check(&["exceptions+=2026-11-08T07:00:00Z"], &[], &["EXDATE:20261108T070000Z"]);
-    check(&["exceptions-=2026-11-09T07:00:00[Here]"], &[
-        "BEGIN:VEVENT",
-        "DTSTAMP:20260921T141320Z",
-        "UID:1",
-        "RECURRENCE-ID;TZID=Here:20261109T070000",
-        "SUMMARY:Anders",
-        "END:VEVENT",
-    ], &[]);
+    check(
+        &["exceptions-=2026-11-09T07:00:00[Here]"],
+        &[
+            "BEGIN:VEVENT",
+            "DTSTAMP:20260921T141320Z",
+            "UID:1",
+            "RECURRENCE-ID;TZID=Here:20261109T070000",
+            "SUMMARY:Anders",
+            "END:VEVENT",
+        ],
+        &[],
+    );
 }
 
 #[test]
@@ -134,13 +145,11 @@ fn reminders_of_one_time_are_known_by_their_order() {
     let alarm = ["REPEAT:2", "BEGIN:VALARM", "TRIGGER:-PT5M", "ACTION:AUDIO", "END:VALARM"];
     check(&["reminders-=-PT5M"], &alarm, &[]);
     check(&["reminders[-PT5M].action=EMAIL"], &["ACTION:AUDIO"], &["ACTION:EMAIL"]);
-    check(&["reminders+=-PT1H"], &[], &[
-        "BEGIN:VALARM",
-        "TRIGGER:-PT1H",
-        "ACTION:DISPLAY",
-        "DESCRIPTION:Runde",
-        "END:VALARM",
-    ]);
+    check(
+        &["reminders+=-PT1H"],
+        &[],
+        &["BEGIN:VALARM", "TRIGGER:-PT1H", "ACTION:DISPLAY", "DESCRIPTION:Runde", "END:VALARM"],
+    );
 }
 
 /// A zone is defined in the file for as long as something in it refers to it.
@@ -181,22 +190,25 @@ fn no_text_breaks_out_of_its_place() {
         put("categories", "c\nd", None, "c\nd"),
     ];
     document.edit(&edits, &actor(), AT).expect("edits");
-    assert_eq!(lines(&document), [
-        "BEGIN:VTODO",
-        "DTSTAMP:20260921T141320Z",
-        "CATEGORIES:c\\nd",
-        "DESCRIPTION:a\\nEND:VTODO\\nb",
-        "X-A:bEND:VTODO",
-        "BEGIN:VALARM",
-        "END:VALARM",
-        "END:VTODO",
-        "BEGIN:VTODO",
-        "DTSTAMP:20260921T141320Z",
-        "SUMMARY:x",
-        "BEGIN:X",
-        "END:X",
-        "END:VTODO",
-    ]);
+    assert_eq!(
+        lines(&document),
+        [
+            "BEGIN:VTODO",
+            "DTSTAMP:20260921T141320Z",
+            "CATEGORIES:c\\nd",
+            "DESCRIPTION:a\\nEND:VTODO\\nb",
+            "X-A:bEND:VTODO",
+            "BEGIN:VALARM",
+            "END:VALARM",
+            "END:VTODO",
+            "BEGIN:VTODO",
+            "DTSTAMP:20260921T141320Z",
+            "SUMMARY:x",
+            "BEGIN:X",
+            "END:X",
+            "END:VTODO",
+        ]
+    );
 }
 
 #[test]
@@ -214,18 +226,23 @@ fn word() -> impl Strategy<Value = String> {
 }
 
 fn moment() -> impl Strategy<Value = String> {
-    let zone = prop_oneof![Just(String::new()), Just("Z".to_owned()), Just("[Europe/Berlin]".to_owned()), Just("[(UTC+01:00) A, B]".to_owned())];
+    let zone = prop_oneof![
+        Just(String::new()),
+        Just("Z".to_owned()),
+        Just("[Europe/Berlin]".to_owned()),
+        Just("[(UTC+01:00) A, B]".to_owned())
+    ];
     let date = (1_i32..=9999, 1..=12, 1..=28).prop_map(|(year, month, day)| format!("{year:04}-{month:02}-{day:02}"));
-    let time = (0..24, 0..60, 0..60, zone).prop_map(|(hour, minute, second, zone)| {
-        format!("T{hour:02}:{minute:02}:{second:02}{zone}")
-    });
+    let time = (0..24, 0..60, 0..60, zone)
+        .prop_map(|(hour, minute, second, zone)| format!("T{hour:02}:{minute:02}:{second:02}{zone}"));
     (date, prop::option::of(time)).prop_map(|(date, time)| date + &time.unwrap_or_default())
 }
 
 fn edit(kind: Kind) -> BoxedStrategy<Vec<Edit>> {
     let set = |field: &'static str| move |value: String| vec![Edit::Set(field.into(), value.into())];
     let put = |field: &'static str, item: String, members: Vec<(&'static str, String)>| {
-        let item_is_there = Edit::Put { field: field.into(), item: item.clone(), member: None, value: item.clone().into() };
+        let item_is_there =
+            Edit::Put { field: field.into(), item: item.clone(), member: None, value: item.clone().into() };
         let members = members.into_iter().map(|(member, value)| Edit::Put {
             field: field.into(),
             item: item.clone(),
@@ -234,30 +251,38 @@ fn edit(kind: Kind) -> BoxedStrategy<Vec<Edit>> {
         });
         std::iter::once(item_is_there).chain(members).collect::<Vec<_>>()
     };
-    let whole = move |field: &'static str| move |number: i64| vec![Edit::Set(field.into(), crate::record::Scalar::Whole(number))];
+    let whole = move |field: &'static str| {
+        move |number: i64| vec![Edit::Set(field.into(), crate::record::Scalar::Whole(number))]
+    };
     let (last, own) = if kind == Kind::Task { ("due", "completed") } else { ("end", "start") };
     prop_oneof![
-        prop::sample::select(vec!["summary", "location", "uid"]).prop_flat_map(move |field| word().prop_map(set(field))),
+        prop::sample::select(vec!["summary", "location", "uid"])
+            .prop_flat_map(move |field| word().prop_map(set(field))),
         word().prop_map(set("description")),
         "[a-z ,;\n\\\\]{0,80}[a-z]".prop_map(set("description")),
         prop::sample::select(vec!["start", last, own]).prop_flat_map(move |field| moment().prop_map(set(field))),
         any::<i64>().prop_map(whole("priority")),
         (0_i64..9).prop_map(whole("sequence")),
-        prop::sample::select(vec!["CONFIRMED", "TENTATIVE", "odd one"]).prop_map(move |text| set("status")(text.into())),
+        prop::sample::select(vec!["CONFIRMED", "TENTATIVE", "odd one"])
+            .prop_map(move |text| set("status")(text.into())),
         prop::sample::select(vec!["PRIVATE", "X-OWN"]).prop_map(move |text| set("class")(text.into())),
         "FREQ=DAILY(;COUNT=[1-9])?".prop_map(set("recurrence")),
         "https://[a-z]{1,90}/\\?a=b,c;d".prop_map(set("url")),
         (word(), "[a-z]{1,9}@x").prop_map(move |(name, address)| set("organizer")(format!("{name} <{address}>"))),
         word().prop_map(move |text| put("categories", text, Vec::new())),
-        ("[a-z]{1,3}@x", word()).prop_map(move |(address, name)| put("attendees", address, vec![
-            ("name", name),
-            ("role", "CHAIR".into()),
-            ("answer", "X-MAYBE".into())
-        ])),
+        ("[a-z]{1,3}@x", word()).prop_map(move |(address, name)| put(
+            "attendees",
+            address,
+            vec![("name", name), ("role", "CHAIR".into()), ("answer", "X-MAYBE".into())]
+        )),
         moment().prop_map(move |text| put("exceptions", text, Vec::new())),
         ("-?PT[1-9]M(;RELATED=END)?", prop::sample::select(vec!["DISPLAY", "AUDIO"]))
             .prop_map(move |(time, action)| put("reminders", time, vec![("action", action.into())])),
-        "[0-9]{4}-0[1-9]-1[0-9]T10:00:00Z".prop_map(move |text| put("reminders", text, vec![("action", "EMAIL".into())])),
+        "[0-9]{4}-0[1-9]-1[0-9]T10:00:00Z".prop_map(move |text| put(
+            "reminders",
+            text,
+            vec![("action", "EMAIL".into())]
+        )),
         ("X-[A-Z]{3}", word()).prop_map(|(name, value)| vec![Edit::Put {
             field: "unknown".into(),
             item: name.clone(),
