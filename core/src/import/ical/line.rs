@@ -32,7 +32,7 @@ impl Line {
         self
     }
 
-    /// Takes an unfolded line apart; none where it is no property: it has no name or no colon.
+    /// Takes an unfolded line apart; none where it is no property: it has no name, or neither parameters nor a value.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let end = text.find([':', ';'])?;
         let name = text[..end].trim().to_ascii_uppercase();
@@ -43,7 +43,8 @@ impl Line {
             params.extend(param);
             rest = behind;
         }
-        let value = rest.strip_prefix(':')?;
+        // Where a quote is not closed it takes the value with it.
+        let value = rest.strip_prefix(':').unwrap_or_default();
         (!name.is_empty()).then(|| Self { name, params, value: value.into() })
     }
 
@@ -229,7 +230,8 @@ mod tests {
         check("A;CN=\"a^'b^^c^nd^e\":", &[("CN", &["a\"b^c\nd^e"])], "");
         check("A;CN=Doe\\, Ana\\x;B:", &[("CN", &["Doe, Ana\\x"]), ("B", &[])], "");
         check("A;CN=\"c:\\\\d\":x", &[("CN", &["c:\\\\d"])], "x");
-        for text in ["", "no line", ":x", "A;B=c"] {
+        check("A;B=\"c:d", &[("B", &["c:d"])], "");
+        for text in ["", "no line", ":x", ";B=c"] {
             assert_eq!(Line::parse(text), None, "{text}");
         }
     }
