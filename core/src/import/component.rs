@@ -156,7 +156,7 @@ fn read(text: &str, is_first: bool, draft: &mut Draft, kind: Kind) -> Slot {
 impl Parsed {
     /// The value as text.
     fn text(&self) -> String {
-        self.text_in_charset().unwrap_or_else(|| unescape(&self.line.value))
+        self.text_in_charset().unwrap_or_else(|| plain(&self.line.value))
     }
 
     /// The value as text where it is written as version 1.0 of the format did.
@@ -164,6 +164,11 @@ impl Parsed {
         let is_encoded = !self.line.param("ENCODING").is_empty() || !self.line.param("CHARSET").is_empty();
         is_encoded.then(|| value_text(&self.entry))
     }
+}
+
+/// The text that a value means. Quotes and colons need no escape, and many programs give them one.
+fn plain(value: &str) -> String {
+    unescape(&value.replace("\\\"", "\"").replace("\\:", ":"))
 }
 
 fn parsed(text: &str) -> Option<Parsed> {
@@ -243,7 +248,7 @@ fn categories(parsed: &Parsed, draft: &mut Draft) -> Slot {
     let whole = parsed.text_in_charset();
     let values = whole.as_ref().map_or_else(|| split_list(&parsed.line.value), |whole| whole.split(',').collect());
     for category in values {
-        let category = if whole.is_some() { category.to_owned() } else { unescape(category) };
+        let category = if whole.is_some() { category.to_owned() } else { plain(category) };
         draft.item("categories", &category, &one_line(&category));
     }
     Slot::List("categories")

@@ -279,7 +279,7 @@ fn what_a_field_does_not_give_back_is_kept_verbatim_beside_it() {
         "X-WR-CALNAME:Home\nno\nBEGIN:VTIMEZONE\nTZID:Here\nBEGIN:STANDARD\nTZOFFSETTO:+0100\nEND:STANDARD\nEND:VTIMEZONE\n\
          BEGIN:VTIMEZONE\nTZID:There\nEND:VTIMEZONE\nBEGIN:VEVENT\nUID:1\nSUMMARY;LANGUAGE=de:Runde\\; eins\nSUMMARY:Round\n\
          DTSTART;TZID=\"Here\":20261103T070000\nDTEND:later\nTRANSP:transparent\nURL:https://example.org/\\a\nPRIORITY:5\n\
-         CATEGORIES:a\nCATEGORIES:b\\,c,d\nRRULE:INTERVAL=2;FREQ=DAILY\nRRULE:FREQ=YEARLY\nLOCATION:C:\\dir\n\
+         CATEGORIES:a\nCATEGORIES:b\\,c,d\nRRULE:INTERVAL=2;FREQ=DAILY\nRRULE:FREQ=YEARLY\nLOCATION:C:\\dir\nDESCRIPTION:\\\"a\\\"\n\
          ORGANIZER;SENT-BY=\"mailto:b@x\":mailto:ana@x\nthe rest of\nEND:VEVENT",
         &[&[
             "appointment uid 1",
@@ -301,10 +301,13 @@ fn what_a_field_does_not_give_back_is_kept_verbatim_beside_it() {
             "unknown[TRANSP]=TRANSP:transparent",
             "unknown[RRULE]=RRULE:INTERVAL=2;FREQ=DAILY",
             "unknown[RRULE#2]=RRULE:FREQ=YEARLY",
+            "unknown[LOCATION]=LOCATION:C:\\dir",
+            "unknown[DESCRIPTION]=DESCRIPTION:\\\"a\\\"",
             "unknown[ORGANIZER]=ORGANIZER;SENT-BY=\"mailto:b@x\":mailto:ana@x",
             "unknown[no property]=the rest of",
             "unknown[VCALENDAR.X-WR-CALNAME]=X-WR-CALNAME:Home",
             "unknown[VTIMEZONE]=BEGIN:VTIMEZONE\nTZID:Here\nBEGIN:STANDARD\nTZOFFSETTO:+0100\nEND:STANDARD\nEND:VTIMEZONE",
+            "notes: \"a\"",
         ]],
     );
 }

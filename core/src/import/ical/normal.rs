@@ -1,6 +1,6 @@
 //! The form in which properties that mean the same are equal.
 
-use super::{Form, Line, Tree, row, split_list, unescape};
+use super::{Form, Line, Tree, row, split_list};
 use crate::record::Kind;
 
 /// A property, or a component with all that it contains, as lines that can be compared. Of lists each value is one line: in which
@@ -12,11 +12,16 @@ pub(crate) fn normal(kind: Kind, text: &str) -> Vec<Line> {
     let Some(line) = Line::parse(text).map(Line::normal) else { return Vec::new() };
     let with = |value: String| Line { value, ..line.clone() };
     match row(kind, &line.name).map(|row| row.form) {
-        Some(Form::Text | Form::Word | Form::Description) => vec![with(unescape(&line.value))],
-        Some(Form::Categories) => split_list(&line.value).into_iter().map(|value| with(unescape(value))).collect(),
+        Some(Form::Text | Form::Word | Form::Description) => vec![with(spelled(&line.value))],
+        Some(Form::Categories) => split_list(&line.value).into_iter().map(|value| with(spelled(value))).collect(),
         Some(Form::LeftOut) => split_list(&line.value).into_iter().map(|value| with(value.to_owned())).collect(),
         _ => vec![line],
     }
+}
+
+/// Text in one of its spellings. Semicolons and commas may do without an escape; what readers take differently stays as it is.
+fn spelled(value: &str) -> String {
+    value.replace("\\;", ";").replace("\\,", ",").replace("\\N", "\\n")
 }
 
 fn component(text: &str) -> Line {
@@ -25,7 +30,7 @@ fn component(text: &str) -> Line {
     for (at, node) in tree.nodes.iter().enumerate() {
         lines.extend(node.lines.iter().filter_map(|line| {
             let mut line = Line::parse(line)?.normal();
-            line.value = unescape(&line.value);
+            line.value = spelled(&line.value);
             Some(format!("{at} {line:?}"))
         }));
     }
@@ -45,6 +50,8 @@ mod tests {
         };
         check("SUMMARY;X=1;LANGUAGE=\"de\":a;b", "summary;language=de;x=1:a\\;b", true);
         check("SUMMARY:a\\d", "SUMMARY:ad", false);
+        check("SUMMARY:a\\d", "SUMMARY:a\\\\d", false);
+        check("SUMMARY:a\\Nb", "SUMMARY:a\\nb", true);
         check("X-A:a;b", "X-A:a\\;b", false);
         check("CATEGORIES:a,b", "CATEGORIES:a\\,b", false);
         check("BEGIN:VALARM\nA:1\nB:2\nEND:VALARM", "BEGIN:VALARM\nB:2\nA:1\nEND:VALARM", true);
