@@ -55,6 +55,9 @@ pub const IMPORT_RECORD_BYTES_MAX: usize = CHANGE_BYTES_MAX - (512 << 10);
 /// Bytes of a picture, a sound or a key in a card that are kept with the record. Pictures in real cards have 2-110 KB; what is
 /// kept is sent to every device and stays in the record's history.
 pub const IMPORT_BINARY_BYTES_MAX: usize = 128 << 10;
+/// Bytes of what belongs to a whole calendar (its own properties, definitions of time zones) that the records of one file may hold
+/// altogether, since each of them keeps a copy. A calendar of 20,000 events with a time zone of 1 KB has a third of it.
+pub const IMPORT_REPEATED_BYTES_MAX: usize = 64 << 20;
 /// Records saved in one transaction during an import: enough to hide the disk's flush (0.3 ms) behind the work (20 ms).
 pub const IMPORT_BATCH_RECORDS: usize = 256;
 

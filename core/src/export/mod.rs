@@ -4,6 +4,9 @@
 //! which a record came stands in the file that it becomes: those that Regard has a field for are written from the field, the
 //! others verbatim from `unknown`.
 
+mod calendar;
 mod card;
 
+pub(crate) use calendar::made;
+pub use calendar::{calendar, calendar_with_uid};
 pub use card::card;

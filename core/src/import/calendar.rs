@@ -1,16 +1,14 @@
 //! The events and to-dos of an iCalendar file as appointment and task records.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use calcard::icalendar::{
-    ICalendar, ICalendarComponent, ICalendarComponentType as Type, ICalendarProperty as Property, ICalendarValue,
-};
-use calcard::{Entry, Parser};
+use calcard::icalendar::ICalendarValue;
 
 use super::draft::{Draft, content_identity};
+use super::ical::{Line, Tree};
 use super::text::{cut, decode, one_line};
 use super::{Outcome, Skipped, component};
-use crate::limits::IMPORT_ITEM_BYTES_MAX;
+use crate::limits::{IMPORT_ITEM_BYTES_MAX, IMPORT_REPEATED_BYTES_MAX};
 use crate::record::Kind;
 use crate::record::document::guarded;
 use crate::record::identity::Identity;
@@ -36,99 +34,91 @@ pub fn calendar(bytes: &[u8]) -> Vec<Outcome> {
 }
 
 fn read(text: &str) -> Vec<Outcome> {
-    let mut parser = Parser::new(text);
-    let mut calendars = Vec::new();
+    let tree = Tree::parse(text);
     let mut outcomes = Vec::new();
-    loop {
-        match parser.entry() {
-            Entry::ICalendar(calendar) => calendars.push(calendar),
-            Entry::VCard(_) => outcomes.push(Outcome::Skipped(Skipped::new("a vCard", "it stands in a calendar file"))),
-            Entry::TooManyComponents => {
-                outcomes.push(Outcome::Skipped(Skipped::new("the rest of the calendar", "it has too many components")));
-                break;
-            }
-            Entry::Eof => break,
-            // Lines outside of any component.
-            _ => {}
-        }
+    for _ in tree.roots.iter().filter(|root| tree.nodes[**root].name == "VCARD") {
+        outcomes.push(Outcome::Skipped(Skipped::new("a vCard", "it stands in a calendar file")));
     }
-    let (groups, skipped) = sort(&calendars);
-    outcomes.extend(groups.into_iter().flat_map(records));
+    let (groups, skipped) = sort(&tree);
+    let mut repeated = Repeated::of(&tree);
+    outcomes.extend(groups.into_iter().flat_map(|group| records(&tree, group, &mut repeated)));
     outcomes.extend(skipped);
+    if tree.is_cut {
+        outcomes.push(Outcome::Skipped(Skipped::new("the rest of the calendar", "it has too many components")));
+    }
     outcomes
 }
 
-/// One component with the calendar that it stands in.
+/// One component that belongs to a record.
 #[derive(Clone, Copy)]
-struct Found<'a> {
-    calendar: &'a ICalendar,
-    component: &'a ICalendarComponent,
+struct Found {
+    at: usize,
     kind: Kind,
 }
 
 /// What belongs to one record: components of one kind and UID, in the order of the file.
-type Group<'a> = Vec<Found<'a>>;
+type Group = Vec<Found>;
 
-fn sort(calendars: &[ICalendar]) -> (Vec<Group<'_>>, Vec<Outcome>) {
-    let mut groups: Vec<Group<'_>> = Vec::new();
+fn sort(tree: &Tree<'_>) -> (Vec<Group>, Vec<Outcome>) {
+    let mut groups: Vec<Group> = Vec::new();
     let mut skipped = Vec::new();
     let mut by_uid: BTreeMap<(Kind, String), usize> = BTreeMap::new();
-    for calendar in calendars {
-        for (component, is_top) in with_place(calendar) {
-            let kind = match &component.component_type {
-                Type::VEvent => Kind::Appointment,
-                Type::VTodo => Kind::Task,
-                Type::VCalendar | Type::VTimezone | Type::Standard | Type::Daylight | Type::VAlarm => continue,
-                _ if !is_top => continue,
-                other => {
-                    skipped.push(Outcome::Skipped(not_kept(other, component)));
-                    continue;
-                }
-            };
-            let found = Found { calendar, component, kind };
-            let uid = uid(component);
-            if uid.is_empty() {
-                groups.push(vec![found]);
+    for (at, node) in tree.nodes.iter().enumerate() {
+        let root = &tree.nodes[node.root];
+        let kind = match node.name.as_str() {
+            _ if root.name == "VCARD" => continue,
+            "VEVENT" => Kind::Appointment,
+            "VTODO" => Kind::Task,
+            "VCALENDAR" | "VTIMEZONE" | "STANDARD" | "DAYLIGHT" | "VALARM" => continue,
+            // What stands in another component belongs to that one.
+            _ if node.parent.is_some_and(|parent| parent != node.root || root.name != "VCALENDAR") => continue,
+            _ => {
+                skipped.push(Outcome::Skipped(not_kept(tree, at)));
                 continue;
             }
-            let group = *by_uid.entry((kind, uid)).or_insert_with(|| {
-                groups.push(Vec::new());
-                groups.len() - 1
-            });
-            groups[group].push(found);
+        };
+        let found = Found { at, kind };
+        let uid = uid(tree, at);
+        if uid.is_empty() {
+            groups.push(vec![found]);
+            continue;
         }
+        let group = *by_uid.entry((kind, uid)).or_insert_with(|| {
+            groups.push(Vec::new());
+            groups.len() - 1
+        });
+        groups[group].push(found);
     }
     (groups, skipped)
 }
 
-/// All components in the order of the file, and whether each stands in the calendar itself and not in another component.
-fn with_place(calendar: &ICalendar) -> impl Iterator<Item = (&ICalendarComponent, bool)> {
-    let mut is_top = vec![false; calendar.components.len()];
-    if let Some(root) = calendar.components.first() {
-        is_top[0] = root.component_type != Type::VCalendar;
-        let parts = root.component_ids.iter().filter_map(|id| usize::try_from(*id).ok());
-        parts.filter(|_| !is_top[0]).collect::<Vec<_>>().into_iter().for_each(|id| is_top[id] = true);
-    }
-    calendar.components.iter().zip(is_top)
+/// The first value of a property, unescaped; empty where there is none.
+fn value(tree: &Tree<'_>, at: usize, name: &str) -> String {
+    let found = tree.nodes.get(at).and_then(|node| node.line(name)).and_then(component::entry);
+    one_line(&found.map(|entry| component::value_text(&entry)).unwrap_or_default()).into_owned()
 }
 
-fn uid(component: &ICalendarComponent) -> String {
-    one_line(&component.property(&Property::Uid).map(component::value_text).unwrap_or_default()).into_owned()
+fn uid(tree: &Tree<'_>, at: usize) -> String {
+    value(tree, at, "UID")
 }
 
 /// The record of a group, and what of it is no part of that record.
-fn records(group: Group<'_>) -> Vec<Outcome> {
-    let (overrides, masters): (Group<'_>, Group<'_>) =
-        group.into_iter().partition(|found| found.component.has_property(&Property::RecurrenceId));
-    let newest = masters.iter().map(|found| revision(found.component)).max();
-    let newest = masters.iter().rposition(|found| Some(revision(found.component)) == newest);
-    let base = newest.map(|at| masters[at]).or_else(|| overrides.first().copied());
-    let Some(base) = base else { return Vec::new() };
-    let mut outcomes = vec![record(base, &overrides)];
+fn records(tree: &Tree<'_>, group: Group, repeated: &mut Repeated) -> Vec<Outcome> {
+    let (overrides, masters): (Group, Group) =
+        group.into_iter().partition(|found| tree.nodes[found.at].line("RECURRENCE-ID").is_some());
+    let newest = masters.iter().map(|found| revision(tree, found.at)).max();
+    let newest = masters.iter().rposition(|found| Some(revision(tree, found.at)) == newest);
+    // Without the recurring event itself, the first of its instances is the record, and says which one it is.
+    let (base, overrides) = match (newest, overrides.split_first()) {
+        (Some(at), _) => (masters[at], overrides.as_slice()),
+        (None, Some((first, others))) => (*first, others),
+        (None, None) => return Vec::new(),
+    };
+    let mut outcomes = vec![record(tree, base, overrides, repeated)];
     for (at, found) in masters.iter().enumerate() {
         if Some(at) != newest {
             outcomes.push(Outcome::Skipped(Skipped::new(
-                described(&found.component.component_type, found.component),
+                described(tree, found.at),
                 "the file has another one with the same UID that is newer or stands behind it",
             )));
         }
@@ -136,55 +126,135 @@ fn records(group: Group<'_>) -> Vec<Outcome> {
     outcomes
 }
 
-fn record(base: Found<'_>, overrides: &[Found<'_>]) -> Outcome {
-    let Found { calendar, component, kind } = base;
+fn record(tree: &Tree<'_>, base: Found, overrides: &[Found], repeated: &mut Repeated) -> Outcome {
+    let Found { at, kind } = base;
     let mut draft = Draft::new(kind);
-    component::fields(calendar, component, &mut draft, kind);
+    component::fields(tree, at, &mut draft, kind);
+    let mut zones = BTreeSet::new();
+    zones_used(tree, at, &mut zones);
     for other in overrides {
-        component::exception(other.calendar, other.component, &mut draft);
+        component::exception(tree, other.at, &mut draft);
+        zones_used(tree, other.at, &mut zones);
     }
-    if let Some(method) = calendar.components.first().and_then(|root| root.property(&Property::Method)) {
-        draft.unknown("METHOD", &component::line(method));
-    }
-    let uid = uid(component);
+    repeated.keep(tree, at, &zones, &mut draft);
+    let uid = uid(tree, at);
     draft.finish(if uid.is_empty() {
-        content_identity(kind, [canonical(calendar, component).as_str()])
+        content_identity(kind, [canonical(tree, at).as_str()])
     } else {
         Identity::Uid(uid)
     })
 }
 
-/// The component without what changes from export to export.
-fn canonical(calendar: &ICalendar, component: &ICalendarComponent) -> String {
-    let mut component = component.clone();
-    component.entries.retain(|entry| !matches!(entry.name, Property::Dtstamp | Property::LastModified));
-    let mut lines: Vec<String> = component.entries.iter().map(component::line).collect();
+/// The names of the time zones that a component and its parts refer to.
+fn zones_used(tree: &Tree<'_>, at: usize, zones: &mut BTreeSet<String>) {
+    let own_parts = tree.parts(at).filter(|part| !component::is_record(&tree.nodes[*part].name));
+    for node in std::iter::once(at).chain(own_parts).filter_map(|at| tree.nodes.get(at)) {
+        let lines = node.lines.iter().filter_map(|line| Line::parse(line));
+        zones.extend(lines.map(|line| line.param("TZID").to_owned()).filter(|zone| !zone.is_empty()));
+    }
+}
+
+/// What belongs to a whole calendar, and is kept with each of its records.
+struct Repeated {
+    /// The first definition of each time zone, by calendar and name.
+    zones: BTreeMap<(usize, String), usize>,
+    /// How much more the records of the file may hold of it altogether.
+    room: usize,
+}
+
+impl Repeated {
+    fn of(tree: &Tree<'_>) -> Self {
+        let mut zones = BTreeMap::new();
+        for (at, node) in tree.nodes.iter().enumerate().filter(|(_, node)| node.name == "VTIMEZONE") {
+            zones.entry((node.root, value(tree, at, "TZID"))).or_insert(at);
+        }
+        Self { zones, room: IMPORT_REPEATED_BYTES_MAX }
+    }
+
+    /// Keeps the properties of the calendar itself, and the definitions of the time zones that the record refers to.
+    fn keep(&mut self, tree: &Tree<'_>, at: usize, zones: &BTreeSet<String>, draft: &mut Draft) {
+        let Some(root) = tree.nodes.get(at).map(|node| node.root) else { return };
+        let calendar = tree.nodes.get(root).filter(|calendar| calendar.name == "VCALENDAR");
+        for line in calendar.into_iter().flat_map(|calendar| &calendar.lines) {
+            let Some(name) = Line::parse(line).map(|line| line.name) else { continue };
+            // Which program wrote the file, and in which version of the format, is true of that file only.
+            if !matches!(name.as_str(), "VERSION" | "PRODID") && !self.put(&format!("{OF_CALENDAR}{name}"), line, draft)
+            {
+                return;
+            }
+        }
+        for zone in zones {
+            let Some(definition) = self.zones.get(&(root, zone.clone())) else { continue };
+            if !self.put("VTIMEZONE", &tree.text(*definition, &|_| true), draft) {
+                return;
+            }
+        }
+    }
+
+    /// Answers whether there was room.
+    fn put(&mut self, name: &str, text: &str, draft: &mut Draft) -> bool {
+        if let Some(room) = self.room.checked_sub(text.len()) {
+            self.room = room;
+            draft.unknown(name, text);
+            return true;
+        }
+        // Full for good: no later record goes through all of it again.
+        self.room = 0;
+        draft.leave_out("unknown");
+        false
+    }
+}
+
+/// What stands before the name of a property that belongs to the whole calendar, among what is kept verbatim.
+pub(crate) const OF_CALENDAR: &str = "VCALENDAR.";
+
+/// The component without what changes from export to export. Part of the format, as [`content_identity`] is.
+fn canonical(tree: &Tree<'_>, at: usize) -> String {
+    const DEPTH_MAX: usize = 8;
+    let mut lines = written(tree, at);
+    lines.retain(|line| !["DTSTAMP", "LAST-MODIFIED"].contains(&line.split([':', ';']).next().unwrap_or_default()));
     lines.sort_unstable();
-    component.entries.clear();
-    lines.push(component::text(calendar, &component));
+    write(tree, at, &[], DEPTH_MAX, &mut lines);
     lines.join("\n")
 }
 
-fn revision(component: &ICalendarComponent) -> i64 {
-    let sequence = component.property(&Property::Sequence);
-    sequence.and_then(|entry| entry.values.first()).and_then(ICalendarValue::as_integer).unwrap_or(0)
+fn written(tree: &Tree<'_>, at: usize) -> Vec<String> {
+    let lines = tree.nodes.get(at).into_iter().flat_map(|node| &node.lines);
+    lines.filter_map(|line| component::entry(line)).map(|entry| component::written(&entry)).collect()
 }
 
-fn not_kept(name: &Type, component: &ICalendarComponent) -> Skipped {
-    let reason = match name {
-        Type::VJournal => "Regard keeps no journals",
-        Type::VFreebusy => "free and busy times are no event",
-        Type::VAvailability => "times of availability are no event",
+fn write(tree: &Tree<'_>, at: usize, own: &[String], depth: usize, lines: &mut Vec<String>) {
+    let Some(node) = tree.nodes.get(at) else { return };
+    lines.push(format!("BEGIN:{}", node.name));
+    lines.extend_from_slice(own);
+    if depth > 0 {
+        for part in &node.parts {
+            write(tree, *part, &written(tree, *part), depth - 1, lines);
+        }
+    }
+    lines.push(format!("END:{}", node.name));
+}
+
+fn revision(tree: &Tree<'_>, at: usize) -> i64 {
+    let sequence = tree.nodes.get(at).and_then(|node| node.line("SEQUENCE")).and_then(component::entry);
+    sequence.and_then(|entry| entry.values.first().and_then(ICalendarValue::as_integer)).unwrap_or(0)
+}
+
+fn not_kept(tree: &Tree<'_>, at: usize) -> Skipped {
+    let reason = match tree.nodes[at].name.as_str() {
+        "VJOURNAL" => "Regard keeps no journals",
+        "VFREEBUSY" => "free and busy times are no event",
+        "VAVAILABILITY" => "times of availability are no event",
         _ => "Regard keeps events and to-dos only",
     };
-    Skipped::new(described(name, component), reason)
+    Skipped::new(described(tree, at), reason)
 }
 
-fn described(name: &Type, component: &ICalendarComponent) -> String {
+fn described(tree: &Tree<'_>, at: usize) -> String {
     const CALLED_BYTES_MAX: usize = 80;
-    let summary = component.property(&Property::Summary).map(component::value_text).unwrap_or_default();
-    let called = if summary.is_empty() { uid(component) } else { one_line(&summary).into_owned() };
-    let name = one_line(name.as_str()).into_owned();
+    let summary = value(tree, at, "SUMMARY");
+    let called = if summary.is_empty() { uid(tree, at) } else { summary };
+    let name = one_line(&tree.nodes[at].name).into_owned();
     let name = cut(&name, CALLED_BYTES_MAX);
     if called.is_empty() { format!("a {name}") } else { format!("the {name} “{}”", cut(&called, CALLED_BYTES_MAX)) }
 }

@@ -1,198 +1,290 @@
-//! One event or to-do as a record.
+//! One event or to-do as a record: which fields it has, and what of it is kept verbatim beside them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use calcard::icalendar::utils::strip_mailto_scheme;
-use calcard::icalendar::{
-    ICalendar, ICalendarComponent, ICalendarComponentType, ICalendarEntry, ICalendarParameterName,
-    ICalendarProperty as Property, ICalendarValue,
-};
+use calcard::icalendar::{ICalendarEntry, ICalendarValue};
+use calcard::{Entry, Parser};
 
 use super::draft::Draft;
+use super::ical::{Form, Line, Row, Tree, normal, row, split_list, unescape};
 use super::moment::moment;
 use super::text::one_line;
+use super::view::View;
+use crate::export;
 use crate::record::Kind;
+use crate::record::document::guarded;
 
-/// Writes the fields of `component` into `draft`.
-pub(super) fn fields(calendar: &ICalendar, component: &ICalendarComponent, draft: &mut Draft, kind: Kind) {
-    let mut taken = BTreeSet::new();
-    for entry in &component.entries {
-        let is_first = taken.insert(&entry.name);
-        let is_kept = match entry.name {
-            Property::Attendee => attendee(entry, draft),
-            Property::Categories => categories(entry, draft),
-            Property::Exdate => left_out(entry, draft),
-            // When the file was written says nothing about the event, and differs from export to export. An override that
-            // has no master stands among the exceptions, too, with its time.
-            Property::Dtstamp | Property::RecurrenceId => true,
-            _ => is_first && single(entry, draft, kind),
-        };
-        if !is_kept {
-            draft.unknown(entry.name.as_str(), &line(entry));
-        }
-    }
-    for part in component.component_ids.iter().filter_map(|id| calendar.component_by_id(*id)) {
-        match part.component_type {
-            ICalendarComponentType::VAlarm => reminder(calendar, part, draft),
-            // A file without its END lines nests what should follow; the calendar takes those on their own.
-            ICalendarComponentType::VEvent | ICalendarComponentType::VTodo => {}
-            _ => draft.unknown(part.component_type.as_str(), &text(calendar, part)),
-        }
-    }
+/// To which field a property or a part of a component belongs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Slot {
+    /// To none.
+    Unknown,
+    /// To a field of one value.
+    One(&'static str),
+    /// To one entry of a field: all that belong to this one say the same text.
+    Entry(&'static str, String),
+    /// To any number of entries of a field.
+    List(&'static str),
+}
+
+/// What a property or a part that was kept verbatim says: where it belongs, and the fields that it would be if it stood alone.
+pub(crate) fn meaning(kind: Kind, text: &str) -> (Slot, View) {
+    let mut draft = Draft::new(kind);
+    let slot = read(text, true, &mut draft, kind);
+    (slot, draft.view())
+}
+
+/// Writes the fields of a component into `draft`, and into `unknown` what these fields do not give back.
+pub(super) fn fields(tree: &Tree<'_>, at: usize, draft: &mut Draft, kind: Kind) {
+    let Some(node) = tree.nodes.get(at) else { return };
+    let lines = node.lines.iter().map(|line| line.clone().into_owned());
+    // A file without its END lines nests what should follow; the calendar takes those on their own.
+    let parts = tree.parts(at).filter(|part| !is_record(&tree.nodes[*part].name));
+    let elements: Vec<String> =
+        lines.filter(|line| is_kept(line)).chain(parts.map(|part| own_text(tree, part))).collect();
+    let mut seen = BTreeSet::new();
+    let slots: Vec<Slot> = elements
+        .iter()
+        .map(|text| {
+            let is_first = seen.insert(name(text));
+            read(text, is_first, draft, kind)
+        })
+        .collect();
+    keep(&elements, &slots, draft, kind);
 }
 
 /// Notes an instance that differs, by the time that it had in the rule.
-pub(super) fn exception(calendar: &ICalendar, component: &ICalendarComponent, draft: &mut Draft) {
-    let Some(id) = component.property(&Property::RecurrenceId) else { return };
-    let key = moments(id).next().flatten().unwrap_or_else(|| value_text(id));
+pub(super) fn exception(tree: &Tree<'_>, at: usize, draft: &mut Draft) {
+    let Some(node) = tree.nodes.get(at) else { return };
+    let Some(id) = node.line("RECURRENCE-ID").and_then(parsed) else { return };
+    let key = moments(&id).next().flatten().unwrap_or_else(|| value_text(&id.entry));
     // The draft may have cut the key.
     if let Some(key) = draft.item("exceptions", &key, &key) {
-        draft.member_block("exceptions", &key, "instance", &text(calendar, component));
+        draft.member_block("exceptions", &key, "instance", &own_text(tree, at));
     } else {
         // Two files put together, or an instance that was left out and put back: nothing of it is dropped.
-        draft.unknown("RECURRENCE-ID", &text(calendar, component));
+        draft.unknown(&node.name, &own_text(tree, at));
     }
 }
 
-/// A component as content lines, unfolded, with what it contains.
-pub(super) fn text(calendar: &ICalendar, component: &ICalendarComponent) -> String {
-    const DEPTH_MAX: usize = 8;
-    let mut lines = Vec::new();
-    write(calendar, component, DEPTH_MAX, &mut lines);
-    lines.join("\n")
+/// A component as it is kept verbatim.
+pub(super) fn own_text(tree: &Tree<'_>, at: usize) -> String {
+    tree.text(at, &|line| is_kept(line) && !line.strip_prefix("BEGIN:").is_some_and(is_record))
 }
 
-fn write(calendar: &ICalendar, component: &ICalendarComponent, depth: usize, lines: &mut Vec<String>) {
-    let name = component.component_type.as_str();
-    lines.push(format!("BEGIN:{name}"));
-    lines.extend(component.entries.iter().map(line));
-    if depth > 0 {
-        for part in component.component_ids.iter().filter_map(|id| calendar.component_by_id(*id)) {
-            write(calendar, part, depth - 1, lines);
+/// Whether components of this name are records of their own.
+pub(super) fn is_record(name: &str) -> bool {
+    matches!(name, "VEVENT" | "VTODO")
+}
+
+/// When the file was written says nothing about the event, and differs from export to export.
+fn is_kept(line: &str) -> bool {
+    name(line) != "DTSTAMP"
+}
+
+/// The name of a property, or `BEGIN` for a part.
+fn name(text: &str) -> String {
+    text.split([':', ';']).next().unwrap_or_default().trim().to_ascii_uppercase()
+}
+
+/// Keeps verbatim what the fields alone do not give back equal. Of several that belong to one field or entry all are kept where one
+/// is, so that the first of them is known as the one that the field stands for.
+fn keep(elements: &[String], slots: &[Slot], draft: &mut Draft, kind: Kind) {
+    let mut made: BTreeMap<Line, usize> = BTreeMap::new();
+    for line in export::made(&draft.view()).iter().flat_map(|text| normal(kind, text)) {
+        *made.entry(line).or_default() += 1;
+    }
+    let mut is_lost = |text: &str| {
+        let wanted = normal(kind, text);
+        let is_lost = wanted.is_empty() || wanted.iter().any(|line| made.get(line).is_none_or(|count| *count == 0));
+        if !is_lost {
+            for line in wanted {
+                made.entry(line).and_modify(|count| *count = count.saturating_sub(1));
+            }
+        }
+        is_lost
+    };
+    let lost: Vec<bool> = elements.iter().map(|text| is_lost(text)).collect();
+    let kept_whole: Vec<&Slot> = slots.iter().zip(&lost).filter_map(|(slot, lost)| lost.then_some(slot)).collect();
+    let kept_whole: BTreeSet<&str> = kept_whole.into_iter().filter_map(label).collect();
+    for ((text, slot), lost) in elements.iter().zip(slots).zip(lost) {
+        if lost || label(slot).is_some_and(|label| kept_whole.contains(label)) {
+            let part = text.strip_prefix("BEGIN:").and_then(|rest| rest.lines().next());
+            // What is no property is kept for people to read: no file can give it back.
+            let name = if part.is_some() || Line::parse(text).is_some() { name(text) } else { "no property".into() };
+            draft.unknown(part.unwrap_or(&name), text);
         }
     }
-    lines.push(format!("END:{name}"));
 }
 
-/// A property as one content line, unfolded.
-pub(super) fn line(entry: &ICalendarEntry) -> String {
+/// What those have in common that belong to one field or entry.
+fn label(slot: &Slot) -> Option<&str> {
+    match slot {
+        Slot::One(field) => Some(field),
+        Slot::Entry(_, said) => Some(said),
+        Slot::List(_) | Slot::Unknown => None,
+    }
+}
+
+/// A property, taken apart in both ways: calcard reads the values, [`Line`] the parameters.
+struct Parsed {
+    entry: ICalendarEntry,
+    line: Line,
+}
+
+/// Writes into `draft` what a property or a part says, and answers where it belongs. Of several that belong to a field of one
+/// value only the first is read.
+fn read(text: &str, is_first: bool, draft: &mut Draft, kind: Kind) -> Slot {
+    if text.starts_with("BEGIN:") {
+        return if text.starts_with("BEGIN:VALARM\n") { reminder(text, draft) } else { Slot::Unknown };
+    }
+    let Some(row) = row(kind, &name(text)) else { return Slot::Unknown };
+    let Some(parsed) = parsed(text) else { return Slot::Unknown };
+    match row.form {
+        Form::Attendee => attendee(&parsed, draft),
+        Form::Categories => categories(&parsed, draft),
+        Form::LeftOut => left_out(&parsed, draft),
+        _ => {
+            if is_first {
+                single(row, &parsed, draft);
+            }
+            Slot::One(row.field)
+        }
+    }
+}
+
+impl Parsed {
+    /// The value as text.
+    fn text(&self) -> String {
+        self.text_in_charset().unwrap_or_else(|| plain(&self.line.value))
+    }
+
+    /// The value as text where it is written as version 1.0 of the format did.
+    fn text_in_charset(&self) -> Option<String> {
+        let is_encoded = !self.line.param("ENCODING").is_empty() || !self.line.param("CHARSET").is_empty();
+        is_encoded.then(|| value_text(&self.entry))
+    }
+}
+
+/// The text that a value means. Quotes and colons need no escape, and many programs give them one.
+fn plain(value: &str) -> String {
+    unescape(&value.replace("\\\"", "\"").replace("\\:", ":"))
+}
+
+fn parsed(text: &str) -> Option<Parsed> {
+    const OF_VALUE: [&str; 3] = ["VALUE", "ENCODING", "CHARSET"];
+    let line = Line::parse(text)?;
+    // calcard takes a backslash in a quoted parameter for an escape: it is shown those only that say how to read the value.
+    let params = line.params.iter().filter(|param| OF_VALUE.contains(&param.name.as_str())).cloned().collect();
+    let entry = entry(&Line { params, ..line.clone() }.text())?;
+    Some(Parsed { entry, line })
+}
+
+/// A property as calcard reads it.
+pub(super) fn entry(text: &str) -> Option<ICalendarEntry> {
+    // The empty line ends a soft break of quoted-printable that has nothing behind it.
+    let file = format!("BEGIN:VEVENT\n{text}\n\nEND:VEVENT\n");
+    match guarded(|| Parser::new(&file).entry()).ok()? {
+        Entry::ICalendar(calendar) => calendar.components.into_iter().next()?.entries.into_iter().next(),
+        _ => None,
+    }
+}
+
+/// A property as calcard writes it on one line.
+pub(super) fn written(entry: &ICalendarEntry) -> String {
     let mut folded = String::new();
     // Writing to a string does not fail.
     let _ = entry.write_to(&mut folded);
     folded.replace("\r\n ", "").trim_end_matches(['\r', '\n']).to_owned()
 }
 
-/// Whether a property became a field.
-fn single(entry: &ICalendarEntry, draft: &mut Draft, kind: Kind) -> bool {
-    let is_task = kind == Kind::Task;
-    match entry.name {
-        Property::Summary => set_line(draft, "summary", entry),
-        Property::Status => set_line(draft, "status", entry),
-        Property::Location => set_line(draft, "location", entry),
-        Property::Uid => set_line(draft, "uid", entry),
-        Property::Dtstart => set_moment(draft, "start", entry),
-        Property::Dtend if !is_task => set_moment(draft, "end", entry),
-        Property::Duration if !is_task => set_line(draft, "duration", entry),
-        Property::Due if is_task => set_moment(draft, "due", entry),
-        Property::Completed if is_task => set_moment(draft, "completed", entry),
-        Property::PercentComplete if is_task => set_whole(draft, "percent", entry),
-        Property::Priority if is_task => set_whole(draft, "priority", entry),
-        Property::Sequence => set_whole(draft, "sequence", entry),
-        Property::Rrule => {
-            let rule = line(entry);
-            let rule = rule.split_once(':').map_or("", |(_, rule)| rule);
-            draft.line("recurrence", rule);
-            entry.params.is_empty() && !rule.is_empty()
+fn single(row: &Row, parsed: &Parsed, draft: &mut Draft) {
+    let Parsed { entry, line } = parsed;
+    match row.form {
+        Form::Moment => {
+            if let Some(text) = moments(parsed).next().flatten() {
+                draft.line(row.field, &text);
+            }
         }
-        Property::Organizer => {
-            let (name, address) = (parameter(entry, &ICalendarParameterName::Cn), address(entry));
+        Form::Whole => {
+            if let Some(number) = entry.values.first().and_then(ICalendarValue::as_integer) {
+                draft.whole(row.field, number);
+            }
+        }
+        Form::Plain => draft.line(row.field, &line.value),
+        Form::Organizer => {
+            let (name, address) = (line.param("CN"), address(parsed));
             let text = if name.is_empty() || name == address { address } else { format!("{name} <{address}>") };
-            draft.line("organizer", &text);
-            !text.is_empty()
+            draft.line(row.field, &text);
         }
-        Property::Description => {
-            draft.note(&value_text(entry));
-            true
-        }
-        _ => false,
+        Form::Description => draft.note(&parsed.text()),
+        Form::Text => draft.line(row.field, &parsed.text()),
+        _ => draft.line(row.field, &value_text(entry)),
     }
 }
 
-fn set_line(draft: &mut Draft, field: &'static str, entry: &ICalendarEntry) -> bool {
-    draft.line(field, &value_text(entry));
-    true
-}
-
-fn set_moment(draft: &mut Draft, field: &'static str, entry: &ICalendarEntry) -> bool {
-    match moments(entry).next().flatten() {
-        Some(text) => {
-            draft.line(field, &text);
-            true
+fn attendee(parsed: &Parsed, draft: &mut Draft) -> Slot {
+    let address = address(parsed).to_lowercase();
+    if address.is_empty() {
+        return Slot::Unknown;
+    }
+    if let Some(key) = draft.item("attendees", &address, &address) {
+        for (member, param) in ATTENDEE_PARAMS {
+            draft.member("attendees", &key, member, &capitals(member, parsed.line.param(param)));
         }
-        None => false,
     }
+    Slot::Entry("attendees", address)
 }
 
-fn set_whole(draft: &mut Draft, field: &'static str, entry: &ICalendarEntry) -> bool {
-    match entry.values.first().and_then(ICalendarValue::as_integer) {
-        Some(number) => {
-            draft.whole(field, number);
-            true
-        }
-        None => false,
+/// What is known of an attendee, with the parameters that say it.
+pub(crate) const ATTENDEE_PARAMS: [(&str, &str); 3] = [("name", "CN"), ("role", "ROLE"), ("answer", "PARTSTAT")];
+
+/// Roles and answers are words in which capitals mean nothing; names are not.
+fn capitals(member: &str, text: &str) -> String {
+    if member == "name" { text.to_owned() } else { text.to_ascii_uppercase() }
+}
+
+fn categories(parsed: &Parsed, draft: &mut Draft) -> Slot {
+    let whole = parsed.text_in_charset();
+    let values = whole.as_ref().map_or_else(|| split_list(&parsed.line.value), |whole| whole.split(',').collect());
+    for category in values {
+        let category = if whole.is_some() { category.to_owned() } else { plain(category) };
+        draft.item("categories", &category, &one_line(&category));
     }
+    Slot::List("categories")
 }
 
-fn attendee(entry: &ICalendarEntry, draft: &mut Draft) -> bool {
-    let address = address(entry).to_lowercase();
-    let Some(key) = draft.item("attendees", &address, &address) else { return false };
-    draft.member("attendees", &key, "name", &parameter(entry, &ICalendarParameterName::Cn));
-    draft.member("attendees", &key, "role", &parameter(entry, &ICalendarParameterName::Role));
-    draft.member("attendees", &key, "answer", &parameter(entry, &ICalendarParameterName::Partstat));
-    true
-}
-
-fn categories(entry: &ICalendarEntry, draft: &mut Draft) -> bool {
-    for category in entry.values.iter().filter_map(ICalendarValue::as_text) {
-        draft.item("categories", category, &one_line(category));
-    }
-    true
-}
-
-fn left_out(entry: &ICalendarEntry, draft: &mut Draft) -> bool {
-    let times: Option<Vec<String>> = moments(entry).collect();
-    let Some(times) = times else { return false };
-    for time in times {
+fn left_out(parsed: &Parsed, draft: &mut Draft) -> Slot {
+    let times: Option<Vec<String>> = moments(parsed).collect();
+    for time in times.unwrap_or_default() {
         draft.item("exceptions", &time, &time);
     }
-    true
+    Slot::List("exceptions")
 }
 
-fn reminder(calendar: &ICalendar, alarm: &ICalendarComponent, draft: &mut Draft) {
-    let Some(trigger) = alarm.property(&Property::Trigger) else {
-        draft.unknown("VALARM", &text(calendar, alarm));
-        return;
-    };
-    let mut time = moments(trigger).next().flatten().unwrap_or_else(|| value_text(trigger));
-    let related = parameter(trigger, &ICalendarParameterName::Related);
-    if related.eq_ignore_ascii_case("END") {
+fn reminder(text: &str, draft: &mut Draft) -> Slot {
+    let tree = Tree::parse(text);
+    let Some(alarm) = tree.nodes.first() else { return Slot::Unknown };
+    let Some(trigger) = alarm.line("TRIGGER").and_then(parsed) else { return Slot::Unknown };
+    let mut time = moments(&trigger).next().flatten().unwrap_or_else(|| value_text(&trigger.entry));
+    if time.is_empty() {
+        return Slot::Unknown;
+    }
+    if trigger.line.param("RELATED").eq_ignore_ascii_case("END") {
         time.push_str(";RELATED=END");
     }
-    let key = draft.numbered("reminders", &time, "#", &time);
-    let action = alarm.property(&Property::Action).map(value_text).unwrap_or_default();
-    let is_whole = alarm.entries.iter().all(|entry| matches!(entry.name, Property::Trigger | Property::Action));
-    if let Some(key) = &key {
-        draft.member("reminders", key, "action", &action);
+    let action = alarm.line("ACTION").and_then(parsed).map(|action| value_text(&action.entry)).unwrap_or_default();
+    if let Some(key) = draft.numbered("reminders", &time, "#", &time) {
+        draft.member("reminders", &key, "action", &action);
     }
-    if key.is_none() || !is_whole {
-        draft.unknown("VALARM", &text(calendar, alarm));
-    }
+    Slot::Entry("reminders", time)
 }
 
 /// The times of a property, none for each value that is no time.
-fn moments(entry: &ICalendarEntry) -> impl Iterator<Item = Option<String>> {
-    let zone = parameter(entry, &ICalendarParameterName::Tzid);
-    entry.values.iter().map(move |value| moment(value.as_partial_date_time()?, Some(&zone)))
+fn moments(parsed: &Parsed) -> impl Iterator<Item = Option<String>> {
+    let zone = parsed.line.param("TZID");
+    parsed.entry.values.iter().map(move |value| moment(value.as_partial_date_time()?, Some(zone)))
 }
 
 /// The value as text, unescaped.
@@ -205,13 +297,9 @@ pub(super) fn value_text(entry: &ICalendarEntry) -> String {
 }
 
 /// The address that a calendar user is known by: the mail address where there is one.
-fn address(entry: &ICalendarEntry) -> String {
-    let value = value_text(entry);
+fn address(parsed: &Parsed) -> String {
+    let value = value_text(&parsed.entry);
     let address = strip_mailto_scheme(value.trim()).trim();
-    let email = parameter(entry, &ICalendarParameterName::Email);
-    if email.is_empty() || address.contains('@') { address.to_owned() } else { email }
-}
-
-fn parameter(entry: &ICalendarEntry, name: &ICalendarParameterName) -> String {
-    entry.parameter(name).and_then(|value| value.as_text()).unwrap_or_default().trim().to_owned()
+    let email = parsed.line.param("EMAIL");
+    if email.is_empty() || address.contains('@') { address.to_owned() } else { email.to_owned() }
 }

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest, Sha256};
 
-use super::card::fields::Fields;
 use super::text::{cut, one_line, plain_breaks};
+use super::view::View;
 use super::{Imported, Outcome};
 use crate::id::to_hex;
 use crate::limits::{
@@ -95,7 +95,7 @@ impl Draft {
         let reserve = if field == "unknown" { UNKNOWN_RESERVE } else { 0 };
         let has_place = items.len() < ENTRIES_MAX - reserve;
         if !has_place || self.entries_bytes + key.len() + value.len() + ENTRY_COST_BYTES > IMPORT_ENTRIES_BYTES_MAX {
-            *self.left_out.entry(field).or_default() += 1;
+            self.leave_out(field);
             return None;
         }
         items.insert(key.clone());
@@ -154,9 +154,14 @@ impl Draft {
         *noted = format!("{noted}{}{said}", if noted.is_empty() { "" } else { "; " });
     }
 
-    /// The fields so far.
-    pub(super) fn fields(&self) -> Fields {
-        Fields::of_edits(self.kind, &self.edits, cut(&self.notes, NOTES_BYTES_MAX))
+    /// Notes that something of a field is not kept.
+    pub(super) fn leave_out(&mut self, field: &'static str) {
+        *self.left_out.entry(field).or_default() += 1;
+    }
+
+    /// The fields as they stand so far.
+    pub(super) fn view(&self) -> View {
+        View::planned(self.kind, &self.edits, &self.notes)
     }
 
     /// The record. A record without any field is one all the same: that the thing is there is what is known of it.

@@ -219,13 +219,15 @@ fn a_recurring_event_has_its_overrides_as_exceptions() {
             "attendees[ana@x].name=Ana",
             "attendees[ana@x].role=CHAIR",
             "attendees[ana@x].answer=ACCEPTED",
-            "unknown[CLASS]=CLASS:PRIVATE",
+            "class=PRIVATE",
             "reminders[-PT15M]",
             "reminders[-PT15M].action=DISPLAY",
+            "unknown[ATTENDEE]=ATTENDEE;CN=Ana;ROLE=CHAIR;PARTSTAT=ACCEPTED:MAILTO:Ana@X",
+            "unknown[VALARM]=BEGIN:VALARM\nTRIGGER:-PT15M\nACTION:DISPLAY\nEND:VALARM",
             "exceptions[2026-11-24T07:00:00[Europe/Berlin]]",
             "exceptions[2026-11-24T07:00:00[Europe/Berlin]].instance=BEGIN:VEVENT\nUID:1\n\
              RECURRENCE-ID;TZID=Europe/Berlin:20261124T070000\nSUMMARY:Later\nEND:VEVENT",
-            "unknown[METHOD]=METHOD:REQUEST",
+            "unknown[VCALENDAR.METHOD]=METHOD:REQUEST",
             "notes: Load\nthe van",
         ]],
     );
@@ -243,8 +245,7 @@ fn overrides_without_a_master_are_one_record() {
             "appointment uid 1",
             "uid=1",
             "summary=10",
-            "exceptions[2026-11-10T07:00:00Z]",
-            &exception(10, &first),
+            "unknown[RECURRENCE-ID]=RECURRENCE-ID:20261110T070000Z",
             "exceptions[2026-11-17T07:00:00Z]",
             &exception(17, &second),
         ]],
@@ -263,8 +264,8 @@ fn a_to_do_becomes_a_task_and_other_components_are_named() {
                 "due=2026-12-31",
                 "completed=2026-12-30T10:00:00Z",
                 "percent=100",
-                "unknown[PRIORITY]=PRIORITY:high",
                 "status=COMPLETED",
+                "unknown[PRIORITY]=PRIORITY:high",
             ],
             &["the VJOURNAL “x” was skipped: Regard keeps no journals"],
             &["a VFREEBUSY was skipped: free and busy times are no event"],
@@ -283,5 +284,44 @@ fn of_two_events_with_one_uid_the_newer_is_kept() {
                 "the VEVENT “old” was skipped: the file has another one with the same UID that is newer or stands behind it",
             ],
         ],
+    );
+}
+
+#[test]
+fn what_a_field_does_not_give_back_is_kept_verbatim_beside_it() {
+    check_calendar(
+        "X-WR-CALNAME:Home\nno\nBEGIN:VTIMEZONE\nTZID:Here\nBEGIN:STANDARD\nTZOFFSETTO:+0100\nEND:STANDARD\nEND:VTIMEZONE\n\
+         BEGIN:VTIMEZONE\nTZID:There\nEND:VTIMEZONE\nBEGIN:VEVENT\nUID:1\nSUMMARY;LANGUAGE=de:Runde\\; eins\nSUMMARY:Round\n\
+         DTSTART;TZID=\"Here\":20261103T070000\nDTEND:later\nTRANSP:transparent\nURL:https://example.org/\\a\nPRIORITY:5\n\
+         CATEGORIES:a\nCATEGORIES:b\\,c,d\nRRULE:INTERVAL=2;FREQ=DAILY\nRRULE:FREQ=YEARLY\nLOCATION:C:\\dir\nDESCRIPTION:\\\"a\\\"\n\
+         ORGANIZER;SENT-BY=\"mailto:b@x\":mailto:ana@x\nthe rest of\nEND:VEVENT",
+        &[&[
+            "appointment uid 1",
+            "uid=1",
+            "summary=Runde; eins",
+            "start=2026-11-03T07:00:00[Here]",
+            "transparency=TRANSPARENT",
+            "url=https://example.org/\\a",
+            "priority=5",
+            "categories[a]",
+            "categories[b,c]",
+            "categories[d]",
+            "recurrence=INTERVAL=2;FREQ=DAILY",
+            "location=C:\\dir",
+            "organizer=ana@x",
+            "unknown[SUMMARY]=SUMMARY;LANGUAGE=de:Runde\\; eins",
+            "unknown[SUMMARY#2]=SUMMARY:Round",
+            "unknown[DTEND]=DTEND:later",
+            "unknown[TRANSP]=TRANSP:transparent",
+            "unknown[RRULE]=RRULE:INTERVAL=2;FREQ=DAILY",
+            "unknown[RRULE#2]=RRULE:FREQ=YEARLY",
+            "unknown[LOCATION]=LOCATION:C:\\dir",
+            "unknown[DESCRIPTION]=DESCRIPTION:\\\"a\\\"",
+            "unknown[ORGANIZER]=ORGANIZER;SENT-BY=\"mailto:b@x\":mailto:ana@x",
+            "unknown[no property]=the rest of",
+            "unknown[VCALENDAR.X-WR-CALNAME]=X-WR-CALNAME:Home",
+            "unknown[VTIMEZONE]=BEGIN:VTIMEZONE\nTZID:Here\nBEGIN:STANDARD\nTZOFFSETTO:+0100\nEND:STANDARD\nEND:VTIMEZONE",
+            "notes: \"a\"",
+        ]],
     );
 }

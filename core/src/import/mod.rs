@@ -21,17 +21,20 @@
 //! }
 //! ```
 
-mod calendar;
+pub(crate) mod calendar;
 pub(crate) mod card;
-mod component;
+pub(crate) mod component;
 mod draft;
 mod format;
+pub(crate) mod ical;
 mod mail;
 mod mailbox;
 mod moment;
 mod part;
 mod structure;
+pub(crate) mod syntax;
 mod text;
+pub(crate) mod view;
 
 #[cfg(test)]
 mod fields;

@@ -8,7 +8,8 @@ use calcard::vcard::{
 };
 
 use super::super::moment::moment;
-use super::fields::{Fields, is_preferred, member, text_of};
+use super::super::view::{View, entry_text};
+use super::fields::is_preferred;
 use super::label::{KEY, VALUE, parameter, parameters};
 use super::read::{Slot, key_of, separator, short_name};
 use super::table::{Row, Shape, rows};
@@ -32,7 +33,7 @@ impl Generated {
 }
 
 /// The properties of a record's fields, in the order in which a card has them.
-pub(crate) fn generate(fields: &Fields) -> Vec<Generated> {
+pub(crate) fn generate(fields: &View) -> Vec<Generated> {
     let mut generated = Vec::new();
     for row in rows(fields.kind) {
         let field = row.fields.first().copied().unwrap_or_default();
@@ -66,20 +67,22 @@ fn name(generated: &mut [Generated]) {
     }
 }
 
-fn of_one_value(row: &'static Row, fields: &Fields) -> Option<VCardEntry> {
-    let text = fields.line(row.fields.first().copied().unwrap_or_default());
+fn of_one_value(row: &'static Row, fields: &View) -> Option<VCardEntry> {
+    let text = fields.text(row.fields.first().copied().unwrap_or_default());
     let values = match row.shape {
         Shape::Fixed("org") => vec![VCardValue::Kind(VCardKind::Org)],
         Shape::Fixed(word) => vec![word.to_owned().into()],
         Shape::List => several(text),
         Shape::Moment => return time(row, text),
-        Shape::Components => row.fields.iter().map(|field| component(fields.line(field))).collect(),
+        Shape::Components => row.fields.iter().map(|field| component(fields.text(field))).collect(),
         Shape::Organization => {
-            let units = row.fields.get(1).map(|field| fields.line(field)).unwrap_or_default();
+            let units = row.fields.get(1).map(|field| fields.text(field)).unwrap_or_default();
             let units = if units.is_empty() { Vec::new() } else { several(units) };
             [text.to_owned().into()].into_iter().chain(units).collect()
         }
-        Shape::Words => fields.items("categories").into_iter().map(|(_, entry)| text_of(entry).into()).collect(),
+        Shape::Words => {
+            fields.items("categories").into_iter().map(|(_, entry)| entry_text(entry, None).into()).collect()
+        }
         Shape::Notes => vec![fields.notes().to_owned().into()],
         _ => vec![text.to_owned().into()],
     };
@@ -88,8 +91,8 @@ fn of_one_value(row: &'static Row, fields: &Fields) -> Option<VCardEntry> {
 }
 
 fn item(row: &'static Row, key: &str, entry: &Entry, _: &mut Names) -> VCardEntry {
-    let value = text_of(entry);
-    let mut params = parameters(&member(entry, "label"), is_preferred(entry));
+    let value = entry_text(entry, None);
+    let mut params = parameters(&entry_text(entry, Some("label")), is_preferred(entry));
     if key_of(row.fields.first().copied().unwrap_or_default(), &value) != key {
         params.push(parameter(KEY, key));
     }
@@ -97,9 +100,10 @@ fn item(row: &'static Row, key: &str, entry: &Entry, _: &mut Names) -> VCardEntr
 }
 
 fn address(row: &'static Row, key: &str, entry: &Entry, names: &mut Names) -> VCardEntry {
-    let label = member(entry, "label");
-    let mut parts = ["street", "locality", "region", "postal_code", "country"].map(|name| member(entry, name));
-    let value = text_of(entry);
+    let label = entry_text(entry, Some("label"));
+    let mut parts =
+        ["street", "locality", "region", "postal_code", "country"].map(|name| entry_text(entry, Some(name)));
+    let value = entry_text(entry, None);
     if parts.iter().all(String::is_empty) {
         parts[0].clone_from(&value);
     }

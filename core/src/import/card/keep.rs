@@ -11,7 +11,8 @@ use calcard::vcard::{VCardEntry, VCardParameter, VCardParameterName as Name, VCa
 
 use super::super::draft::{Draft, bounded_key};
 use super::super::text::one_line;
-use super::fields::{Claims, Fields};
+use super::super::view::View;
+use super::fields::Claims;
 use super::generate::{Generated, generate};
 use super::label::{KEY, LABEL, Labels, VALUE, is_of_label, labels};
 use super::line;
@@ -22,7 +23,7 @@ use crate::limits::IMPORT_BINARY_BYTES_MAX;
 
 /// Keeps of these properties those that would not be given back equal.
 pub(super) fn keep_originals(draft: &mut Draft, mut read: BTreeMap<Slot, Vec<&VCardEntry>>) {
-    for generated in generate(&draft.fields()) {
+    for generated in generate(&draft.view()) {
         let Some(entries) = read.remove(&generated.slot()) else { continue };
         let is_given_back = match (entries.as_slice(), &generated.entry) {
             ([one], Some(entry)) => line::same(one, entry),
@@ -70,7 +71,7 @@ pub(crate) struct Kept {
 }
 
 impl Kept {
-    pub(crate) fn of(fields: &Fields) -> Self {
+    pub(crate) fn of(fields: &View) -> Self {
         let mut originals = BTreeMap::new();
         let mut others = Vec::new();
         for (key, text) in fields.unknown() {
@@ -88,7 +89,7 @@ impl Kept {
     }
 
     /// All properties of the record's card.
-    pub(crate) fn merge(mut self, fields: &Fields) -> Vec<VCardEntry> {
+    pub(crate) fn merge(mut self, fields: &View) -> Vec<VCardEntry> {
         let mut written = Vec::new();
         let mut groups = Groups::default();
         for generated in generate(fields) {
@@ -116,7 +117,7 @@ impl Kept {
         (1..).map_while(|number| self.originals.remove(&original_key(slot, number))).collect()
     }
 
-    fn claims(&self, fields: &Fields, row: &'static Row, entries: &[VCardEntry]) -> Claims {
+    fn claims(&self, fields: &View, row: &'static Row, entries: &[VCardEntry]) -> Claims {
         fields_of(fields.kind, &self.labels, entries).claims(row, None)
     }
 }

@@ -6,6 +6,7 @@ use calcard::vcard::{
     VCardEntry, VCardParameter, VCardParameterName as Name, VCardParameterValue, VCardProperty as Property,
 };
 
+use super::super::syntax;
 use super::super::text::one_line;
 use super::line;
 use super::value::{is, text};
@@ -36,7 +37,7 @@ pub(super) fn label(labels: &Labels, entry: &VCardEntry) -> (String, bool) {
     let mut is_preferred = entry.params.iter().any(|param| param.name == Name::Pref);
     let mut words: Vec<String> = Vec::new();
     for word in entry.parameters(&Name::Type).filter_map(|value| value.as_text()) {
-        for word in line::decode(word).split(',').map(|word| word.trim().to_lowercase()) {
+        for word in syntax::decode(word).split(',').map(|word| word.trim().to_lowercase()) {
             match word.as_str() {
                 "pref" => is_preferred = true,
                 "" | "internet" => {}
@@ -75,11 +76,11 @@ pub(super) fn is_of_label(param: &VCardParameter) -> bool {
 }
 
 pub(super) fn parameter(name: &str, text: &str) -> VCardParameter {
-    VCardParameter::new(Name::Other(name.into()), VCardParameterValue::Text(line::encode(text)))
+    VCardParameter::new(Name::Other(name.into()), VCardParameterValue::Text(syntax::encode(text)))
 }
 
 /// One of Regard's own parameters.
 pub(super) fn own_parameter(entry: &VCardEntry, wanted: &str) -> Option<String> {
     let is_wanted = |param: &&VCardParameter| matches!(&param.name, Name::Other(name) if is(name, wanted));
-    entry.params.iter().find(is_wanted)?.value.as_text().map(line::decode)
+    entry.params.iter().find(is_wanted)?.value.as_text().map(syntax::decode)
 }

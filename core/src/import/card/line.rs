@@ -9,9 +9,6 @@ use calcard::{Entry, Parser};
 
 use crate::record::document::guarded;
 
-/// Bytes of a line, its break not counted (RFC 6350, section 3.2).
-const LINE_BYTES: usize = 75;
-
 /// The property that an unfolded line is; none where it is no property that may stand in a card.
 pub(crate) fn parse(line: &str) -> Option<VCardEntry> {
     let name_end = line.find([':', ';'])?;
@@ -70,20 +67,6 @@ fn is_value_type(param: &VCardParameter) -> bool {
     param.name == VCardParameterName::Value
 }
 
-/// Appends a line, folded between characters.
-pub(crate) fn fold(line: &str, to: &mut String) {
-    let mut room = LINE_BYTES;
-    for c in line.chars() {
-        if c.len_utf8() > room {
-            to.push_str("\r\n ");
-            room = LINE_BYTES - 1;
-        }
-        to.push(c);
-        room -= c.len_utf8();
-    }
-    to.push_str("\r\n");
-}
-
 /// Whether two properties mean the same, but for how versions write it: capitals in names and in TYPE, TYPE=INTERNET,
 /// TYPE=PREF for PREF=1, empty components at the end, and the order of categories and parameters.
 pub(crate) fn same(one: &VCardEntry, other: &VCardEntry) -> bool {
@@ -125,29 +108,6 @@ fn parameters(entry: &VCardEntry) -> BTreeSet<(String, String)> {
     parameters
 }
 
-/// A parameter's text with what no parameter may hold written as RFC 6868 says.
-pub(crate) fn encode(text: &str) -> String {
-    text.replace('^', "^^").replace('\n', "^n").replace('"', "^'")
-}
-
-/// The reverse of [`encode`].
-pub(crate) fn decode(text: &str) -> String {
-    let mut decoded = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find('^') {
-        decoded.push_str(&rest[..at]);
-        let (meant, length) = match rest.as_bytes().get(at + 1) {
-            Some(b'n') => ('\n', 2),
-            Some(b'\'') => ('"', 2),
-            Some(b'^') => ('^', 2),
-            _ => ('^', 1),
-        };
-        decoded.push(meant);
-        rest = &rest[at + length..];
-    }
-    decoded + rest
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -165,15 +125,6 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_folded_between_characters() {
-        let mut folded = String::new();
-        let line = format!("NOTE:{}", "ß🙂".repeat(40));
-        fold(&line, &mut folded);
-        assert!(folded.split("\r\n").all(|line| line.len() <= LINE_BYTES), "{folded}");
-        assert_eq!(folded.replace("\r\n ", ""), line + "\r\n");
-    }
-
-    #[test]
     fn what_versions_write_differently_is_the_same() {
         let check = |one: &str, other: &str, expected: bool| {
             let (one, other) = (parse(one).expect("a property"), parse(other).expect("a property"));
@@ -188,13 +139,5 @@ mod tests {
         check("NICKNAME:b,a", "NICKNAME:a,b", false);
         check("a.TEL:1", "TEL:1", false);
         check("A.TEL:1", "a.TEL:1", true);
-    }
-
-    #[test]
-    fn parameters_hold_quotes_and_breaks() {
-        for text in ["a \"b\" ^n ^' ^^ ^", "a\nb^", ""] {
-            assert_eq!(decode(&encode(text)), text);
-        }
-        assert_eq!(decode("^x^"), "^x^");
     }
 }

@@ -7,7 +7,7 @@ use calcard::vcard::{VCardEntry, VCardParameterName as Name, VCardValue};
 use super::super::draft::Draft;
 use super::super::moment::moment;
 use super::super::text::one_line;
-use super::fields::Fields;
+use super::super::view::View;
 use super::label::{KEY, Labels, VALUE, label, own_parameter};
 use super::table::{Row, Shape, row};
 use super::value::{is, join, line_of, part, text};
@@ -129,13 +129,13 @@ impl<'a> Reader<'a> {
 }
 
 /// The fields that a record has of these properties alone.
-pub(crate) fn fields_of(kind: Kind, labels: &Labels, entries: &[VCardEntry]) -> Fields {
+pub(crate) fn fields_of(kind: Kind, labels: &Labels, entries: &[VCardEntry]) -> View {
     let mut draft = Draft::new(kind);
     let mut reader = Reader::new(kind, labels, &mut draft);
     for entry in entries {
         reader.read(entry);
     }
-    draft.fields()
+    draft.view()
 }
 
 /// The key that an address or a number gets.
