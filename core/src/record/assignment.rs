@@ -95,7 +95,8 @@ fn typed(kind: Kind, field: &str, value: &str) -> Result<Scalar, BadAssignment> 
     }
 }
 
-fn is_moment(text: &str) -> bool {
+/// Whether a text is a date or a time as records hold them.
+pub(super) fn is_moment(text: &str) -> bool {
     // A birthday may lack its year (RFC 6350, section 6.2.5).
     let without_year =
         text.strip_prefix("--").is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_digit() || b == b'-'));
