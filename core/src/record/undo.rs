@@ -238,8 +238,7 @@ impl Taking<'_> {
 
     fn put(&mut self, field: &str, item: &str, member: Option<&str>, now: Option<Scalar>, then: Option<Scalar>) {
         let Some(value) = then.clone() else { return };
-        let edit =
-            Edit::Put { field: field.into(), item: item.into(), member: member.map(str::to_owned), value };
+        let edit = Edit::Put { field: field.into(), item: item.into(), member: member.map(str::to_owned), value };
         self.back(place_of(field, item, member), edit, now, then);
     }
 

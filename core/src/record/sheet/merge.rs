@@ -143,12 +143,17 @@ impl Merging {
         if self.is_whole {
             keys.extend(then.keys());
         }
-        let emptied = |value: &Scalar| *value == Scalar::from("");
+        // An entry is written as it is called where nothing else is said; what is known of it and emptied goes.
+        let meant = |key: &Option<String>, value: &Scalar| match key {
+            _ if *value != Scalar::from("") => Some(value.clone()),
+            None => Some(item.into()),
+            Some(_) => None,
+        };
         let changed: Vec<_> = keys
             .into_iter()
             .map(|key| (key, written.values.get(key), then.get(key)))
             .filter(|(_, mine, then)| mine != then)
-            .map(|(key, mine, then)| (key, mine.filter(|mine| !emptied(mine)).cloned(), then))
+            .map(|(key, mine, then)| (key, mine.and_then(|mine| meant(key, mine)), then))
             .collect();
         if base.is_some() && now.is_none() && !changed.is_empty() && !self.insists {
             let mine = written.values.get(&None).cloned();

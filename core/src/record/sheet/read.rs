@@ -5,9 +5,9 @@ use toml_edit::{Document as Toml, Item, TableLike, Value};
 use super::{MARK, SheetError, TRACKING};
 use crate::id::ChangeHash;
 use crate::limits::SHEET_BYTES_MAX;
+use crate::record::Kind;
 use crate::record::read::Scalar;
 use crate::record::schema::{self, Field, Form};
-use crate::record::Kind;
 
 /// What a person wrote.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +32,11 @@ impl Sheet {
     #[must_use]
     pub fn base(&self) -> Option<&[ChangeHash]> {
         self.base.as_deref()
+    }
+
+    /// Says of which changes the sheet was written, where it does not say so itself.
+    pub fn begun_on(&mut self, base: Vec<ChangeHash>) {
+        self.base.get_or_insert(base);
     }
 
     /// The values of fields that link to other records, with their lines: people may have begun an id only.
@@ -152,10 +157,6 @@ impl Reading<'_> {
                 self.wrong(line, format!("“{member}” takes one value: text in quotes, a whole number, true or false"));
                 return None;
             };
-            if member == "value" && value == Scalar::from("") {
-                // An entry is written as it is called where nothing else is said.
-                continue;
-            }
             values.insert((member != "value").then(|| member.to_owned()), value);
         }
         Some(Written { line, values })
