@@ -34,7 +34,8 @@ fn settings_are_set_and_shown_with_who_says_so() {
     types(&["config", "set", "date_style", "iso", "--store-only"], &[]);
     types(&["config", "set", "freshness_bound", "60"], &[("REGARD_FRESHNESS_BOUND", "30")]);
     types(&["config", "show"], &[]);
-    let variables = [("REGARD_FRESHNESS_BOUND", "30"), ("NO_COLOR", "1"), ("VISUAL", "code --wait"), ("REGARD_LIMIT", "3")];
+    let variables =
+        [("REGARD_FRESHNESS_BOUND", "30"), ("NO_COLOR", "1"), ("VISUAL", "code --wait"), ("REGARD_LIMIT", "3")];
     types(&["config", "show", "--origin", "--no-pager"], &variables);
     types(&["config", "get", "list_limit"], &[]);
     types(&["--json", "config", "get", "date_style"], &[]);

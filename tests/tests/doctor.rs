@@ -100,5 +100,10 @@ fn what_waits_for_a_decision_is_counted() {
     let _: Value = ben.asks(&["edit", &two, "job_title=Director"]);
     sync([&ana, &ben, &ana]);
     has(&ana, "conflicts", "warning", &format!("1 record is in conflict: {}", &one.replace('-', "")[..8]));
-    has(&ana, "undecided", "warning", &format!("1 record was deleted while somebody edited: {}", &two.replace('-', "")[..8]));
+    has(
+        &ana,
+        "undecided",
+        "warning",
+        &format!("1 record was deleted while somebody edited: {}", &two.replace('-', "")[..8]),
+    );
 }

@@ -21,7 +21,8 @@ fn the_last_save_is_taken_back_and_brought_again() {
     transcript.types(&["undo"]);
     transcript.types(&["undo", "--list"]);
     let id = adds(&ana, &["contact", "full_name=Carla Nunes", "job_title=Buyer", "notes=Met at the fair."]);
-    let edit = ["edit", &id, "job_title=Head of purchasing", "emails+=carla@aurora.example", "notes=Met at the big fair."];
+    let edit =
+        ["edit", &id, "job_title=Head of purchasing", "emails+=carla@aurora.example", "notes=Met at the big fair."];
     transcript.types(&edit);
     transcript.types(&["undo", "--dry-run"]);
     transcript.types(&["undo"]);
@@ -41,7 +42,8 @@ fn a_certain_save_is_taken_back_as_far_as_it_still_stands() {
     let folder = folder();
     let ana = Person::founds("Ana", folder.path());
     let id = adds(&ana, &["contact", "full_name=Carla Nunes"]);
-    let save = ana.asks(&["edit", &id, "job_title=Buyer", "company=Aurora"])["save"].as_str().expect("a save").to_owned();
+    let save =
+        ana.asks(&["edit", &id, "job_title=Buyer", "company=Aurora"])["save"].as_str().expect("a save").to_owned();
     let _: Value = ana.asks(&["edit", &id, "job_title=Director"]);
     let mut transcript = Transcript::of(&ana, folder.path());
     let undone = ana.asks(&["undo", &save]);
@@ -59,7 +61,8 @@ fn an_imported_record_goes_and_comes_back() {
     let folder = folder();
     let ana = Person::founds("Ana", folder.path());
     let card = folder.path().join("carla.vcf");
-    std::fs::write(&card, "BEGIN:VCARD\r\nVERSION:4.0\r\nUID:1\r\nFN:Carla Nunes\r\nNOTE:Met.\r\nEND:VCARD\r\n").expect("a card");
+    std::fs::write(&card, "BEGIN:VCARD\r\nVERSION:4.0\r\nUID:1\r\nFN:Carla Nunes\r\nNOTE:Met.\r\nEND:VCARD\r\n")
+        .expect("a card");
     let _: Value = ana.asks(&["import", &card.display().to_string()]);
     let _: Value = ana.asks(&["undo"]);
     assert_eq!(ana.asks(&["list"])["records"].as_array().map(Vec::len), Some(0));
@@ -73,7 +76,8 @@ fn what_a_colleague_wrote_survives_and_the_undo_reaches_the_colleague() {
     let relay = RelayProcess::start(&folder.path().join("relay"));
     let (ana, ben) = pair(folder.path(), &relay);
     let id = adds(&ana, &["contact", "full_name=Carla Nunes", "notes=Met at the fair."]);
-    let _: Value = ana.asks(&["edit", &id, "job_title=Buyer", "company=Aurora", "notes=Met at the fair. Wants samples."]);
+    let _: Value =
+        ana.asks(&["edit", &id, "job_title=Buyer", "company=Aurora", "notes=Met at the fair. Wants samples."]);
     sync(&[&ana, &ben]);
     let _: Value = ben.asks(&["edit", &id, "job_title=Director", "notes=Met Carla at the fair. Wants samples."]);
     sync(&[&ben, &ana]);

@@ -53,7 +53,7 @@ pub(super) fn with_causes(message: String, causes: &[String]) -> String {
 
 fn content(check: &StoreCheck) -> Finding {
     let Some(first) = check.damage.first() else {
-        return Finding::ok("content", format!("{} records and {} rows are sound", check.records, check.rows));
+        return Finding::ok("content", format!("{} sound", counted(check.records, "record is", "records are")));
     };
     let more = check.damage.len() as u64 - 1 + check.untold;
     let more = if more == 0 { String::new() } else { format!(", and {more} more") };

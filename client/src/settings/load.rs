@@ -387,7 +387,7 @@ mod tests {
         home.refuses(&[], "there is no setting `color` ([home]/user.toml, line 3)");
         home.writes("user.toml", "list_limit = 50\ncolour = \"purple\" # why not\n");
         let sentence = "the setting `colour` ([home]/user.toml, line 2) takes auto, always or never, and this is \
-                        \"purple\" # why not";
+                        \"purple\"";
         home.refuses(&[], sentence);
         home.writes("user.toml", "list_limit = 50\nlist_limit = \n");
         let bad = home.reads(&[], &Flags::default()).expect_err("no TOML").sentence;

@@ -5,11 +5,11 @@ use regard_core::record::Kind;
 
 use super::super::Context;
 use super::super::error::Failure;
-use super::edit::{Sending, may_open};
+use super::edit::{Sending, ask, may_open};
 use super::{NOTHING, kind, tell_save};
+use crate::api::Method;
 use crate::api::types::edit::SheetView;
 use crate::api::types::{AddRequest, SaveAnswer};
-use crate::api::{Client, Method};
 
 /// Make a record by hand.
 ///
@@ -34,16 +34,9 @@ pub(crate) struct Add {
 
 impl Add {
     pub(crate) async fn run(self, context: &Context<'_>) -> Result<(), Failure> {
-        let client = context.client().await?;
-        let outcome = self.run_with(context, &client).await;
-        client.close().await;
-        outcome
-    }
-
-    async fn run_with(self, context: &Context<'_>, client: &Client) -> Result<(), Failure> {
         let place = format!("/v1/sheets/{}", self.kind);
         let command = format!("regard add {}", self.kind);
-        let sending = Sending { context, client, place: &place, command, mine: false };
+        let sending = Sending { context, place: &place, command, mine: false };
         let name = format!("new-{}", self.kind);
         if let Some(file) = self.from {
             return sending.from_file(&file, &name).await;
@@ -51,11 +44,11 @@ impl Add {
         let is_terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
         if self.edit || self.assignments.is_empty() && is_terminal {
             may_open(context, "no fields are given")?;
-            let view: SheetView = client.call(Method::GET, &place, NOTHING).await?;
+            let view: SheetView = ask(context, Method::GET, &place, NOTHING).await?;
             return sending.through_editor(&view, &name).await;
         }
         let request = AddRequest { kind: self.kind, assignments: self.assignments };
-        let answer: SaveAnswer = client.call(Method::POST, "/v1/records", Some(&request)).await?;
+        let answer: SaveAnswer = ask(context, Method::POST, "/v1/records", Some(&request)).await?;
         tell_save(context.output, &answer)
     }
 }

@@ -103,7 +103,11 @@ fn get(context: &Context<'_>, name: &str) -> Result<(), Failure> {
     let found = found.ok_or_else(|| {
         Failure::invalid(format!("there is no setting `{name}`")).hint(format!("There are {}.", keys::names()))
     })?;
-    context.output.answer(found, |found| if found.value.is_null() { String::new() } else { shown(&found.value) })
+    context.output.answer(found, |found| match &found.value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    })
 }
 
 /// What is set can differ from what counts: a variable or the store's file may stand before it.

@@ -2,15 +2,17 @@ use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
 use regard_core::limits::SHEET_BYTES_MAX;
-use regard_core::record::Scalar;
+use regard_core::record::{Life, Scalar};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use super::super::Context;
 use super::super::editor::Draft;
 use super::super::error::Failure;
 use super::{NOTHING, path_of, tell_save};
+use crate::api::Method;
 use crate::api::types::edit::{BothWrote, SheetAnswer, SheetFault, SheetRequest, SheetView};
 use crate::api::types::{EditRequest, Problem, ProblemCode, SaveAnswer};
-use crate::api::{Client, Method};
 
 /// Change fields of a record, here or in your editor.
 ///
@@ -38,33 +40,43 @@ pub(crate) struct Edit {
 
 impl Edit {
     pub(crate) async fn run(self, context: &Context<'_>) -> Result<(), Failure> {
-        let client = context.client().await?;
-        let outcome = self.run_with(context, &client).await;
-        client.close().await;
-        outcome
-    }
-
-    async fn run_with(self, context: &Context<'_>, client: &Client) -> Result<(), Failure> {
         let path = path_of(&self.id)?;
         if !self.assignments.is_empty() {
             let request = EditRequest { assignments: self.assignments };
-            let answer: SaveAnswer = client.call(Method::PATCH, &path, Some(&request)).await?;
+            let answer: SaveAnswer = ask(context, Method::PATCH, &path, Some(&request)).await?;
             return tell_save(context.output, &answer);
         }
         let place = format!("{path}/sheet");
-        let sending =
-            Sending { context, client, place: &place, command: format!("regard edit {}", self.id), mine: self.mine };
+        let sending = Sending { context, place: &place, command: format!("regard edit {}", self.id), mine: self.mine };
         if let Some(file) = self.from {
             return sending.from_file(&file, "sheet").await;
         }
-        let view: SheetView = client.call(Method::GET, &place, NOTHING).await?;
+        let view: SheetView = ask(context, Method::GET, &place, NOTHING).await?;
         if self.print {
             return context.output.answer(&view, |view| view.sheet.clone());
+        }
+        if let Some(record) = view.record.as_ref().filter(|record| record.life == Life::Deleted) {
+            let hint =
+                format!("`regard undelete {}` brings it back.", &record.id.to_hex()[..8.max(record.prefix.len())]);
+            return Err(Failure::invalid("the record is deleted").hint(hint));
         }
         may_open(context, "no fields are given to change")?;
         let record = view.record.as_ref().map(|record| format!("{}-{}", record.kind, &record.id.to_hex()[..8]));
         sending.through_editor(&view, record.as_deref().unwrap_or("sheet")).await
     }
+}
+
+/// Asks once, and lets the store go: an editor may stay open for hours, and other commands work meanwhile.
+pub(super) async fn ask<T: DeserializeOwned>(
+    context: &Context<'_>,
+    method: Method,
+    path: &str,
+    body: Option<&(impl Serialize + Sync)>,
+) -> Result<T, Failure> {
+    let client = context.client().await?;
+    let answer = client.call(method, path, body).await;
+    client.close().await;
+    Ok(answer?)
 }
 
 /// An editor that nobody has chosen is no good to a script.
@@ -80,7 +92,6 @@ pub(super) fn may_open(context: &Context<'_>, otherwise: &str) -> Result<(), Fai
 /// A sheet on its way to the store.
 pub(super) struct Sending<'a> {
     pub(super) context: &'a Context<'a>,
-    pub(super) client: &'a Client,
     /// The path of the API.
     pub(super) place: &'a str,
     /// What is typed to save a sheet from a file, without the file.
@@ -145,7 +156,7 @@ impl Sending<'_> {
     async fn send(&self, request: &SheetRequest, file: &Path) -> Result<SaveAnswer, Failure> {
         let again =
             format!("{} --from {}", self.command, shlex::try_quote(&file.display().to_string()).unwrap_or_default());
-        let answer: Result<SheetAnswer, Problem> = self.client.call(Method::POST, self.place, Some(request)).await;
+        let answer: Result<SheetAnswer, Failure> = ask(self.context, Method::POST, self.place, Some(request)).await;
         let (message, causes, hint) = match answer {
             Ok(SheetAnswer::Saved(answer)) => return Ok(answer),
             Ok(SheetAnswer::Wrong { errors }) => {
@@ -161,9 +172,9 @@ impl Sending<'_> {
                 let message = "somebody else changed the same meanwhile, and nothing is saved";
                 (Problem::new(ProblemCode::Conflict, message), causes, hint)
             }
-            Err(problem) => {
-                let hint = format!("{} The sheet is in {}", problem.hint.clone().unwrap_or_default(), file.display());
-                return Err(problem.hint(hint.trim()).into());
+            Err(failure) => {
+                let hint = failure.problem.hint.clone().unwrap_or_default();
+                return Err(failure.hint(format!("{hint} The sheet is in {}", file.display()).trim()));
             }
         };
         Err(Problem { causes, ..message }.hint(hint).into())
