@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use regard_tests::harness::{Person, RelayProcess, Transcript, stores};
+use regard_tests::harness::{Person, RelayProcess, Transcript};
 use serde_json::Value;
 
 fn folder() -> tempfile::TempDir {
