@@ -42,7 +42,10 @@ fn settings_are_set_and_shown_with_who_says_so() {
     types(&["config", "unset", "list_limit"], &[]);
     types(&["config", "unset", "list_limit"], &[]);
     types(&["config", "get", "list_limit"], &[]);
-    insta::assert_snapshot!("config", transcript.masked());
+    // How far columns stand apart depends on where the temporary folder is.
+    let squeezed = |line: &str| line.split("  ").filter(|part| !part.is_empty()).collect::<Vec<_>>().join("  ");
+    let text = transcript.masked().lines().map(squeezed).collect::<Vec<_>>().join("\n");
+    insta::assert_snapshot!("config", text);
 }
 
 #[test]

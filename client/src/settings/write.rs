@@ -13,7 +13,7 @@ pub fn set(file: &Path, name: &str, text: &str) -> Result<(), BadSettings> {
     let key = known(name)?;
     key.read(text).ok_or_else(|| {
         let sentence = format!("`{name}` takes {}, and this is “{text}”", key.expected());
-        BadSettings::new(sentence, format!("{}: `{name}`.", key.meaning))
+        BadSettings::new(sentence, format!("`{name}`: {}.", key.meaning))
     })?;
     // A folder is meant from where the command was typed, and stands in the file as it is.
     let value = match (key.takes, text.parse::<i64>()) {

@@ -34,7 +34,7 @@ pub struct SheetRequest {
 
 /// The answer to a sheet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "outcome", rename_all = "kebab-case")]
+#[serde(tag = "sheet", rename_all = "kebab-case")]
 pub enum SheetAnswer {
     /// It is saved, or there was nothing to save.
     Saved(super::SaveAnswer),

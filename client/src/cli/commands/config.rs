@@ -59,10 +59,11 @@ impl Config {
             }
             Self::Unset { key, store_only } => {
                 let file = file(context, store_only)?;
-                if !settings::unset(&file, &key)? {
-                    context.output.note(format!("`{key}` did not stand in {}", file.display()));
+                if settings::unset(&file, &key)? {
+                    return tell(context, &key, &file);
                 }
-                tell(context, &key, &file)
+                let answer = serde_json::json!({ "file": file, "setting": null });
+                context.output.answer(&answer, |_| format!("`{key}` does not stand in {}", file.display()))
             }
             Self::Path => {
                 let paths = &context.loaded.files;
