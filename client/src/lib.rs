@@ -6,17 +6,21 @@
 //! - [`transport`]: the way to a relay, encrypted or not.
 //! - [`api`]: HTTP and JSON, the one way to a store.
 //! - [`cli`]: the command, a caller of the API.
+//! - [`settings`]: what the command goes by, from files, environment and flags.
+//! - [`doctor`]: what can be wrong with a device, and what mends it.
 //! - [`demo`]: plays the main story with real processes.
 
 pub mod api;
 pub mod cli;
 pub mod demo;
+pub mod doctor;
 pub mod engine;
 pub mod import;
 mod names;
 pub mod relay_http;
 pub mod relay_stream;
 pub mod saves_file;
+pub mod settings;
 pub mod store;
 pub mod system;
 mod tracking;

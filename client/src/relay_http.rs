@@ -4,18 +4,20 @@ pub mod access;
 
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HOST};
 use hyper::{Method, Request, Uri};
 use hyper_util::rt::TokioIo;
 use regard_core::error::Refusal;
 use regard_core::id::WorkspaceId;
 use regard_core::limits::{FRAME_BYTES_MAX, PEER_PATIENCE};
+use regard_core::time::Timestamp;
 use regard_core::wire::access::{CopyRequest, InviteRequest, InviteResponse, JoinRequest, JoinResponse};
 use regard_core::wire::{self, PollAnswer, Subscribe};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::store::RelayAccess;
+use crate::system::now;
 use crate::transport::{self, Endpoint, malformed, unreached};
 
 /// Bytes of an answer: that to a poll may hold the largest segment of each scope.
@@ -63,6 +65,30 @@ pub async fn poll(
     wire::decode(&answer, "relay's answer")
 }
 
+/// How a visit at a relay went.
+#[derive(Debug)]
+pub struct Visit {
+    /// Whether it let this device in, else why not.
+    pub outcome: Result<(), Refusal>,
+    /// How many milliseconds its clock is ahead of this device's, where that could be told.
+    pub clock_ahead_ms: Option<i64>,
+}
+
+/// Asks the relay for the directory, to see whether it is there, trusted, and knows this device.
+pub async fn visit(relay: &RelayAccess, workspace: WorkspaceId) -> Visit {
+    let path = format!("/v1/workspaces/{workspace}/directory");
+    let asking = ask(Method::GET, relay.into(), &path, Some(&relay.token), b"null".to_vec());
+    let asking = tokio::time::timeout(PEER_PATIENCE, asking).await;
+    let answer = asking.unwrap_or_else(|_| Err(unreached(&relay.address, &"it does not answer")));
+    match answer {
+        Ok(answer) => Visit {
+            clock_ahead_ms: answer.sent_at.map(|at| at.0 - now().0),
+            outcome: if answer.is_success { Ok(()) } else { Err(answer.refusal(&relay.address)) },
+        },
+        Err(refusal) => Visit { outcome: Err(refusal), clock_ahead_ms: None },
+    }
+}
+
 async fn post<T: DeserializeOwned>(
     relay: Endpoint<'_>,
     path: &str,
@@ -93,11 +119,25 @@ async fn send(
     body: Vec<u8>,
 ) -> Result<Bytes, Refusal> {
     let asking = tokio::time::timeout(PEER_PATIENCE, ask(method, relay, path, token, body)).await;
-    let (is_success, answer) = asking.map_err(|_| unreached(relay.address, &"it does not answer"))??;
-    if is_success {
-        return Ok(answer);
+    let answer = asking.map_err(|_| unreached(relay.address, &"it does not answer"))??;
+    if answer.is_success {
+        return Ok(answer.body);
     }
-    Err(serde_json::from_slice(&answer).unwrap_or_else(|error| malformed(relay.address, &error)))
+    Err(answer.refusal(relay.address))
+}
+
+/// What a relay says to a request.
+struct Answer {
+    is_success: bool,
+    body: Bytes,
+    /// When it was sent, by the clock of whatever answers, to the second.
+    sent_at: Option<Timestamp>,
+}
+
+impl Answer {
+    fn refusal(&self, address: &str) -> Refusal {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| malformed(address, &error))
+    }
 }
 
 async fn ask(
@@ -106,7 +146,7 @@ async fn ask(
     path: &str,
     token: Option<&str>,
     body: Vec<u8>,
-) -> Result<(bool, Bytes), Refusal> {
+) -> Result<Answer, Refusal> {
     let address = relay.address;
     let uri: Uri = format!("{address}{path}").parse().map_err(|error| malformed(address, &error))?;
     let stream = TokioIo::new(transport::connect(relay).await?);
@@ -124,8 +164,15 @@ async fn ask(
     let request = request.body(Full::new(Bytes::from(body))).map_err(|error| malformed(address, &error))?;
     let response = sender.send_request(request).await.map_err(|error| unanswered(address, &error))?;
     let is_success = response.status().is_success();
+    let sent_at = response.headers().get(DATE).and_then(|date| http_date(date.to_str().ok()?));
     let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
-    Ok((is_success, body.map_err(|error| unreached(address, &error))?.to_bytes()))
+    let body = body.map_err(|error| unreached(address, &error))?.to_bytes();
+    Ok(Answer { is_success, body, sent_at })
+}
+
+fn http_date(text: &str) -> Option<Timestamp> {
+    let date = jiff::fmt::rfc2822::parse(text).ok()?;
+    Some(Timestamp(date.timestamp().as_millisecond()))
 }
 
 fn unanswered(address: &str, error: &hyper::Error) -> Refusal {

@@ -1,7 +1,7 @@
 //! What is Unix-only: rights of files and folders, sockets of the file system, and the signals that end a program.
 
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use tokio::net::{UnixListener, UnixStream};
@@ -71,6 +71,44 @@ pub async fn told_to_stop() {
         _ = tokio::signal::ctrl_c() => {}
         _ = terminate.recv() => {}
     }
+}
+
+/// Columns and rows of the terminal on standard output; `None` where there is none, or it does not say.
+#[must_use]
+pub fn terminal_size() -> Option<(u16, u16)> {
+    let size = rustix::termios::tcgetwinsize(rustix::stdio::stdout()).ok()?;
+    (size.ws_col > 0 && size.ws_row > 0).then_some((size.ws_col, size.ws_row))
+}
+
+/// Keeps interrupts from ending the program, for a command that another one is run by. Called within the runtime.
+#[must_use]
+pub fn outlive_interrupts() -> Option<tokio::signal::unix::Signal> {
+    signal(SignalKind::interrupt()).ok()
+}
+
+/// Makes a new file that its owner alone may read; not over one that is there.
+///
+/// # Errors
+/// As the file system has it.
+pub fn create_private_file(path: &Path) -> io::Result<std::fs::File> {
+    std::fs::File::options().write(true).create_new(true).mode(0o600).open(path)
+}
+
+/// Whether others than the owner may read, write or enter a file or a folder.
+///
+/// # Errors
+/// As the file system has it.
+pub fn is_open_to_others(path: &Path) -> io::Result<bool> {
+    Ok(std::fs::metadata(path)?.permissions().mode() & 0o077 != 0)
+}
+
+/// Bytes that this user may still write where a folder is.
+///
+/// # Errors
+/// As the file system has it.
+pub fn free_bytes(folder: &Path) -> io::Result<u64> {
+    let found = rustix::fs::statvfs(folder)?;
+    Ok(found.f_bavail.saturating_mul(found.f_frsize))
 }
 
 fn socket_path(folder: &Path) -> io::Result<PathBuf> {

@@ -169,11 +169,17 @@ pub const CHANGES_UNFOLDED_MAX: usize = 32;
 pub const BACKOFF_FIRST: Duration = Duration::from_millis(250);
 /// Longest wait before connecting again: a relay that comes back is found within half a minute.
 pub const BACKOFF_MAX: Duration = Duration::from_secs(30);
+/// Bytes of a record written as a sheet to edit: a body, its HTML form, notes and entries at their bounds, with escapes.
+pub const SHEET_BYTES_MAX: usize = 8 << 20;
 /// How old what is shown may be while the relay can be reached by whatever way, where nobody set another bound.
 pub const FRESHNESS_BOUND: Duration = Duration::from_mins(15);
 /// How often the address book is synchronized, where nobody set another time: names and addresses change rarely.
 pub const ADDRESS_BOOK_EVERY: Duration = Duration::from_hours(24);
 /// The shortest such bound: each poll is a request to the relay.
 pub const FRESHNESS_BOUND_MIN: Duration = Duration::from_secs(1);
+/// The longest time between two synchronizations of the address book that can be set.
+pub const ADDRESS_BOOK_EVERY_MAX: Duration = Duration::from_hours(30 * 24);
+/// Records that one list shows: some hundred kilobytes of text, and more than anybody reads.
+pub const LIST_ROWS_MAX: u64 = 10_000;
 /// Reports kept of how far another device was at which time.
 pub const RECEIPTS_PER_DEVICE_MAX: usize = 1_000;

@@ -6,14 +6,17 @@
 mod backup;
 mod client;
 mod control;
+mod doctor;
 mod import;
 mod members;
 mod outbox;
 mod problem;
 mod records;
 mod relay;
+mod sheet;
 mod show;
 pub mod types;
+mod undo;
 mod visibility;
 mod watch;
 
@@ -57,6 +60,11 @@ pub fn router(workspace: Workspace) -> Router {
         .route("/v1/records/{key}", get(show::show).patch(records::edit).delete(records::delete))
         .route("/v1/records/{key}/restore", post(records::restore))
         .route("/v1/records/{key}/inspect", get(show::inspect))
+        .route("/v1/records/{key}/sheet", sheet::route())
+        .route("/v1/sheets/{kind}", sheet::route_of_new())
+        .route("/v1/saves", get(undo::list))
+        .route("/v1/undo", post(undo::undo))
+        .route("/v1/doctor", get(doctor::doctor))
         .route("/v1/import", post(import::import))
         .route("/v1/status", get(control::status))
         .route("/v1/sync", post(control::sync))

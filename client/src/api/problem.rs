@@ -61,6 +61,7 @@ impl From<StoreError> for Problem {
         let message = error.to_string();
         match error {
             StoreError::NoRecord(_) => Self::new(ProblemCode::NotFound, message).hint(NOT_FOUND_HINT),
+            StoreError::Moved(_) => Self::new(ProblemCode::Conflict, message).hint("Nothing was saved. Try again."),
             StoreError::Edit(_) => Self::new(ProblemCode::Invalid, message),
             StoreError::Refused(refusal) => refusal.into(),
             StoreError::Absent { .. } => Self::new(ProblemCode::NotFound, message)

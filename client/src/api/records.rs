@@ -106,9 +106,8 @@ pub(super) async fn may_write(workspace: &Workspace) -> Result<(), Failure> {
     Err(problem.hint("An owner can make you a member: regard member role NAME member").into())
 }
 
-async fn save(workspace: &Workspace, work: Work) -> Result<Json<SaveAnswer>, Failure> {
-    let (Work::Create { id, .. } | Work::Edit { id, .. }) = &work;
-    let id = *id;
+pub(super) async fn save(workspace: &Workspace, work: Work) -> Result<Json<SaveAnswer>, Failure> {
+    let id = work.id();
     may_write(workspace).await?;
     let save = Save { at: now(), works: vec![work] };
     let (saved, listed) =

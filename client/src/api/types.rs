@@ -1,6 +1,7 @@
 //! What the local API takes and answers, as JSON.
 
 pub mod access;
+pub mod edit;
 
 use std::collections::BTreeMap;
 

@@ -1,6 +1,7 @@
 use std::process::ExitCode;
 
 use crate::api::types::{Problem, ProblemCode};
+use crate::settings::BadSettings;
 use crate::store::StoreError;
 
 /// Why a command failed: what, why, and what to do next.
@@ -9,6 +10,8 @@ pub(super) struct Failure {
     pub(super) problem: Problem,
     /// The reader has left: nothing is wrong and nothing is said.
     pub(super) is_quiet: bool,
+    /// The person has been told already.
+    pub(super) is_told: bool,
 }
 
 impl Failure {
@@ -44,7 +47,13 @@ impl Failure {
 
 impl From<Problem> for Failure {
     fn from(problem: Problem) -> Self {
-        Self { problem, is_quiet: false }
+        Self { problem, is_quiet: false, is_told: false }
+    }
+}
+
+impl From<BadSettings> for Failure {
+    fn from(bad: BadSettings) -> Self {
+        Self::invalid(bad.sentence).hint(bad.hint)
     }
 }
 

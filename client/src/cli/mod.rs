@@ -1,30 +1,38 @@
 //! The `regard` command. Data goes to standard output, everything else to standard error.
 
 mod commands;
+mod editor;
 mod error;
 mod output;
+mod pager;
 mod times;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use etcetera::{BaseStrategy, choose_base_strategy};
 
 use self::commands as c;
 use self::error::Failure;
 use self::output::Output;
+use crate::settings::{BadSettings, Colour, Flags, Loaded};
 
 /// Records that a team tracks from its mail clients: on every device whole, offline too, merged without conflict.
 #[derive(Debug, Parser)]
 #[command(name = "regard", version, arg_required_else_help = true, after_help = EXIT_CODES)]
 pub struct Cli {
     /// The folder of the store [default: regard in the user's data folder].
-    #[arg(long, global = true, env = "REGARD_STORE", value_name = "FOLDER")]
+    #[arg(long, global = true, value_name = "FOLDER")]
     store: Option<PathBuf>,
     /// Answer in JSON, for programs.
     #[arg(long, global = true)]
     json: bool,
+    /// Whether there are colours [default: auto, on a terminal].
+    #[arg(long, global = true, value_enum, alias = "color", value_name = "WHEN")]
+    colour: Option<Colour>,
+    /// Show long output at once, not through the pager.
+    #[arg(long, global = true)]
+    no_pager: bool,
     #[command(subcommand)]
     command: Command,
 }
@@ -65,6 +73,12 @@ enum Command {
     Backup(c::backup::Backup),
     Restore(c::backup::Restore),
     Check(c::backup::Check),
+    Undo(c::undo::Undo),
+    Doctor(c::doctor::Doctor),
+    #[command(subcommand)]
+    Config(c::config::Config),
+    Completions(c::completions::Completions),
+    Man(c::man::Man),
     Demo(crate::demo::Demo),
 }
 
@@ -73,12 +87,27 @@ enum Command {
 pub fn main() -> ExitCode {
     quiet_caught_panics();
     let cli = Cli::parse();
-    let output = Output::new(cli.json);
+    let flags = Flags { store: cli.store.clone(), colour: cli.colour, pager: cli.no_pager.then(String::new) };
+    let read = Loaded::read(&flags);
+    let usable = match &read {
+        Ok(loaded) => Ok(loaded.clone()),
+        Err(_) => Loaded::without_files(&flags),
+    };
+    let (loaded, bad) = match usable {
+        Ok(loaded) => (loaded, read.err()),
+        Err(bad) => return Output::plain(cli.json).failure(&bad.into()),
+    };
+    let output = Output::new(cli.json, &loaded.settings);
+    if let Some(bad) = bad.clone().filter(|_| !cli.command.works_without_settings()) {
+        return output.failure(&bad.into());
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return output.failure(&Failure::new(format!("the program could not start: {error}"))),
     };
-    let outcome = runtime.block_on(run(cli, &output));
+    let context = Context { folder: loaded.settings.store.clone(), output: &output, loaded, bad_settings: bad };
+    start_log(&cli.command);
+    let outcome = runtime.block_on(run(cli.command, &context));
     // Work that still waits for the disk must not keep a command from ending: what was acknowledged is durable.
     runtime.shutdown_timeout(regard_core::limits::SHUTDOWN_PATIENCE);
     match outcome {
@@ -87,35 +116,45 @@ pub fn main() -> ExitCode {
     }
 }
 
-async fn run(cli: Cli, output: &Output) -> Result<(), Failure> {
-    let context = Context { folder: folder(cli.store)?, output };
-    start_log(&cli.command);
-    match cli.command {
-        Command::Init(command) => command.run(&context),
-        Command::Join(command) => command.run(&context).await,
-        Command::Up(command) => command.run(&context).await,
-        Command::Invite(command) => command.run(&context).await,
-        Command::Member(command) => command.run(&context).await,
-        Command::Device(command) => command.run(&context).await,
-        Command::Relay(command) => command.run(&context).await,
-        Command::Add(command) => command.run(&context).await,
-        Command::Edit(command) => command.run(&context).await,
-        Command::Show(command) => command.run(&context).await,
-        Command::List(command) => command.run(&context).await,
-        Command::Delete(command) => command.run(&context).await,
-        Command::Undelete(command) => command.run(&context).await,
-        Command::Import(command) => command.run(&context).await,
-        Command::Sync(command) => command.run(&context).await,
-        Command::Status(command) => command.run(&context).await,
-        Command::Outbox(command) => command.run(&context).await,
-        Command::Offline(command) => command.run(&context).await,
-        Command::Online(command) => command.run(&context).await,
-        Command::Watch(command) => command.run(&context).await,
-        Command::Inspect(command) => command.run(&context).await,
-        Command::Backup(command) => command.run(&context).await,
-        Command::Restore(command) => command.run(&context),
-        Command::Check(command) => command.run(&context).await,
-        Command::Demo(command) => command.run(output.is_json()).await.map_err(Failure::from),
+async fn run(command: Command, context: &Context<'_>) -> Result<(), Failure> {
+    match command {
+        Command::Init(command) => command.run(context),
+        Command::Join(command) => command.run(context).await,
+        Command::Up(command) => command.run(context).await,
+        Command::Invite(command) => command.run(context).await,
+        Command::Member(command) => command.run(context).await,
+        Command::Device(command) => command.run(context).await,
+        Command::Relay(command) => command.run(context).await,
+        Command::Add(command) => command.run(context).await,
+        Command::Edit(command) => command.run(context).await,
+        Command::Show(command) => command.run(context).await,
+        Command::List(command) => command.run(context).await,
+        Command::Delete(command) => command.run(context).await,
+        Command::Undelete(command) => command.run(context).await,
+        Command::Import(command) => command.run(context).await,
+        Command::Sync(command) => command.run(context).await,
+        Command::Status(command) => command.run(context).await,
+        Command::Outbox(command) => command.run(context).await,
+        Command::Offline(command) => command.run(context).await,
+        Command::Online(command) => command.run(context).await,
+        Command::Watch(command) => command.run(context).await,
+        Command::Inspect(command) => command.run(context).await,
+        Command::Backup(command) => command.run(context).await,
+        Command::Restore(command) => command.run(context),
+        Command::Check(command) => command.run(context).await,
+        Command::Undo(command) => command.run(context).await,
+        Command::Doctor(command) => command.run(context).await,
+        Command::Config(command) => command.run(context),
+        Command::Completions(command) => command.run(),
+        Command::Man(command) => command.run(context),
+        Command::Demo(command) => command.run(context.output.is_json()).await.map_err(Failure::from),
+    }
+}
+
+impl Command {
+    /// Whether it tells of bad settings itself, mends them, or needs none.
+    fn works_without_settings(&self) -> bool {
+        matches!(self, Self::Doctor(_) | Self::Config(_) | Self::Completions(_) | Self::Man(_))
     }
 }
 
@@ -123,25 +162,15 @@ async fn run(cli: Cli, output: &Output) -> Result<(), Failure> {
 struct Context<'a> {
     folder: PathBuf,
     output: &'a Output,
+    loaded: Loaded,
+    /// Why the settings files are not gone by, where they are not.
+    bad_settings: Option<BadSettings>,
 }
 
 impl Context<'_> {
     async fn client(&self) -> Result<crate::api::Client, Failure> {
         Ok(crate::api::Client::open(&self.folder).await?)
     }
-}
-
-fn folder(named: Option<PathBuf>) -> Result<PathBuf, Failure> {
-    let folder = match named {
-        Some(folder) => folder,
-        None => {
-            let base = choose_base_strategy().map_err(|error| {
-                Failure::new(format!("your data folder is not known: {error}")).hint("Name one with --store FOLDER.")
-            })?;
-            base.data_dir().join("regard")
-        }
-    };
-    std::path::absolute(&folder).map_err(|error| Failure::new(format!("{} cannot be used: {error}", folder.display())))
 }
 
 /// What hostile bytes provoke in a library is caught and told as a refusal; a trace of it would only alarm.

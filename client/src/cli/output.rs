@@ -1,29 +1,53 @@
 use std::fmt::Display;
-use std::io::{IsTerminal, Write};
+use std::io::{BufRead, IsTerminal, Read, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
+use comfy_table::presets::NOTHING;
+use comfy_table::{ContentArrangement, Row, Table};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use super::error::Failure;
-use crate::api::types::RecordLine;
+use super::pager::{self, Paged};
+use super::times;
+use crate::api::types::{ProblemCode, RecordLine};
+use crate::settings::{Colour, Settings};
+use crate::unix;
 
 pub(super) const BOLD: Style = Style::new().bold();
 pub(super) const DIM: Style = Style::new().dimmed();
 pub(super) const WARN: Style = AnsiColor::Yellow.on_default();
-const BAD: Style = AnsiColor::Red.on_default().bold();
+pub(super) const GOOD: Style = AnsiColor::Green.on_default();
+pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
 
 /// Where everything that is said goes.
 #[derive(Debug)]
 pub(super) struct Output {
     json: bool,
+    /// The command through which long answers go; none where it is empty.
+    pager: String,
 }
 
 impl Output {
-    pub(super) fn new(json: bool) -> Self {
-        Self { json }
+    /// Says everything as the settings want it, from now on.
+    pub(super) fn new(json: bool, settings: &Settings) -> Self {
+        let choice = match settings.colour {
+            Colour::Auto => None,
+            Colour::Always => Some(anstream::ColorChoice::Always),
+            Colour::Never => Some(anstream::ColorChoice::Never),
+        };
+        if let Some(choice) = choice {
+            choice.write_global();
+        }
+        times::write_as(settings);
+        Self { json, pager: settings.pager.clone() }
+    }
+
+    /// The same without settings.
+    pub(super) fn plain(json: bool) -> Self {
+        Self { json, pager: String::new() }
     }
 
     pub(super) fn is_json(&self) -> bool {
@@ -32,12 +56,19 @@ impl Output {
 
     /// The answer: as JSON where that is wanted, else as people read it.
     pub(super) fn answer<T: Serialize>(&self, value: &T, people: impl FnOnce(&T) -> String) -> Result<(), Failure> {
-        let text = if self.json {
-            serde_json::to_string_pretty(value).map_err(|error| Failure::new(error.to_string()))?
-        } else {
-            people(value)
-        };
-        data(&text)
+        if self.json {
+            return data(&serde_json::to_string_pretty(value).map_err(|error| Failure::new(error.to_string()))?);
+        }
+        let text = people(value);
+        match pager::page(&self.pager, &text) {
+            Paged::Shown => Ok(()),
+            Paged::NotWanted => data(&text),
+            Paged::Failed(error) => {
+                self.warning(format!("The pager “{}” cannot be run: {error}", self.pager));
+                self.hint("`regard config set pager COMMAND` sets another, and `regard config set pager ''` none.");
+                data(&text)
+            }
+        }
     }
 
     /// Something beside the answer.
@@ -58,7 +89,7 @@ impl Output {
 
     pub(super) fn failure(&self, failure: &Failure) -> ExitCode {
         let problem = &failure.problem;
-        if failure.is_quiet {
+        if failure.is_quiet || failure.is_told {
             return failure.exit_code();
         }
         if self.json {
@@ -66,8 +97,10 @@ impl Output {
             return failure.exit_code();
         }
         say(&format!("{BAD}Error:{BAD:#} {}", plain(&problem.message)));
+        // What is wrong with several things, or what two wrote, is a list, and no cause of anything.
+        let is_list = matches!(problem.code, ProblemCode::Invalid | ProblemCode::Conflict);
         for cause in &problem.causes {
-            say(&format!("Caused by: {}", plain(cause)));
+            say(&format!("{}{}", if is_list { "  " } else { "Caused by: " }, plain(cause)));
         }
         for line in &problem.matches {
             say(&format!("  {}", one_line(line)));
@@ -76,6 +109,22 @@ impl Output {
             self.hint(hint);
         }
         failure.exit_code()
+    }
+
+    /// Asks for a yes or a no, where the answer is yes unless somebody says no; no where nobody can be asked.
+    pub(super) fn asks(&self, question: &str) -> bool {
+        if self.json {
+            return false;
+        }
+        // Where the question cannot be written there is nobody to answer it.
+        let asked = write!(anstream::stderr().lock(), "{question} [Y/n] ").is_ok();
+        let mut answer = String::new();
+        let read = std::io::stdin().lock().take(ANSWER_BYTES_MAX).read_line(&mut answer);
+        if !asked || !matches!(read, Ok(1..)) {
+            say("");
+            return false;
+        }
+        !answer.trim().to_lowercase().starts_with('n')
     }
 
     /// A bar for work that takes over a second; hidden where nobody looks.
@@ -87,6 +136,34 @@ impl Output {
         bar.enable_steady_tick(Duration::from_millis(200));
         bar
     }
+}
+
+/// Bytes of an answer to a question: a line that somebody typed.
+const ANSWER_BYTES_MAX: u64 = 1024;
+
+/// A table that keeps to the terminal's width, where there is one: what is too long is cut, with `…`.
+pub(super) fn table(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_truncation_indicator("…");
+    if let Some(width) = width() {
+        table.set_width(width);
+    }
+    if !header.is_empty() {
+        table.set_header(header.iter().copied());
+    }
+    table
+}
+
+/// A row of such a table: one line, whatever stands in it.
+pub(super) fn row(cells: impl IntoIterator<Item = String>) -> Row {
+    let mut row = Row::from(cells.into_iter().collect::<Vec<_>>());
+    row.max_height(1);
+    row
+}
+
+/// The columns of the terminal on which answers are read; `None` where they go elsewhere.
+pub(super) fn width() -> Option<u16> {
+    unix::terminal_size().map(|(columns, _)| columns)
 }
 
 /// Text on standard output, with a line's end.

@@ -181,7 +181,7 @@ fn size(save: &Save) -> usize {
         .iter()
         .map(|work| match work {
             Work::Create { notes, edits, .. } => notes.len() + edits.iter().map(of_edit).sum::<usize>(),
-            Work::Edit { edits, .. } => edits.iter().map(of_edit).sum(),
+            Work::Edit { edits, .. } | Work::Continue { edits, .. } => edits.iter().map(of_edit).sum(),
         })
         .sum()
 }

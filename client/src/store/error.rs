@@ -72,6 +72,9 @@ pub enum StoreError {
     /// There is no such record.
     #[error("there is no record {0}")]
     NoRecord(DocumentId),
+    /// A record that was looked at has changed meanwhile.
+    #[error("record {0} has changed meanwhile")]
+    Moved(DocumentId),
     /// The edit cannot be made.
     #[error(transparent)]
     Edit(#[from] EditError),

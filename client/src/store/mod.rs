@@ -15,6 +15,7 @@ mod export;
 mod find;
 mod identity;
 mod outbox;
+mod own_saves;
 mod reached;
 mod reconcile;
 mod redo;
@@ -24,6 +25,7 @@ mod save;
 mod settings;
 mod tables;
 mod transaction;
+mod troubles;
 mod visibility;
 
 pub use apply::Arrived;
@@ -35,8 +37,10 @@ pub use export::UnsentSave;
 pub use find::{Filter, Found, Listed};
 pub use identity::{Identity, RelayAccess};
 pub use outbox::{OutboxCount, RefusedSave};
+pub use own_saves::OwnSave;
 pub use save::{Save, SaveOutcome, Saved, Work};
 pub use settings::Settings;
+pub use troubles::Troubles;
 pub use visibility::{PeerState, Quarantined, SaveState};
 
 use std::fs::File;

@@ -1,6 +1,6 @@
 use regard_core::error::{Cause, Refusal};
 use regard_core::gate;
-use regard_core::id::{Actor, DocumentId, Entropy, UnitId};
+use regard_core::id::{Actor, ChangeHash, DocumentId, Entropy, UnitId};
 use regard_core::limits::{UNIT_BYTES_MAX, UNIT_CHANGES_MAX};
 use regard_core::record::{Document, Edit, Kind, StoredChange, genesis};
 use regard_core::time::Timestamp;
@@ -46,6 +46,25 @@ pub enum Work {
         /// What to write.
         edits: Vec<Edit>,
     },
+    /// Changes a record as it was when it was looked at. Where it has changed meanwhile, nothing is saved.
+    Continue {
+        /// Its id.
+        id: DocumentId,
+        /// The heads that it had.
+        heads: Vec<ChangeHash>,
+        /// What to write.
+        edits: Vec<Edit>,
+    },
+}
+
+impl Work {
+    /// The record that it makes or changes.
+    #[must_use]
+    pub fn id(&self) -> DocumentId {
+        match self {
+            Self::Create { id, .. } | Self::Edit { id, .. } | Self::Continue { id, .. } => *id,
+        }
+    }
 }
 
 /// What became of one record.
@@ -75,8 +94,8 @@ impl Store {
     /// Makes one save.
     ///
     /// # Errors
-    /// [`StoreError::NoRecord`], [`StoreError::Edit`], [`StoreError::Refused`] where it is too large; else as the disk has
-    /// it. Nothing is saved then.
+    /// [`StoreError::NoRecord`], [`StoreError::Edit`], [`StoreError::Moved`], [`StoreError::Refused`] where it is too large;
+    /// else as the disk has it. Nothing is saved then.
     pub fn save(&self, save: Save, entropy: &mut dyn Entropy) -> Result<Saved, StoreError> {
         self.save_all(vec![save], entropy)?.pop().unwrap_or_else(|| Ok(Saved { unit: None, records: Vec::new() }))
     }
@@ -108,7 +127,9 @@ impl Store {
         let at = save.at;
         let prepared = match self.prepare(writer, bench, save, actor) {
             Ok(prepared) => prepared,
-            Err(error @ (StoreError::NoRecord(_) | StoreError::Edit(_) | StoreError::Refused(_))) => {
+            Err(
+                error @ (StoreError::NoRecord(_) | StoreError::Edit(_) | StoreError::Refused(_) | StoreError::Moved(_)),
+            ) => {
                 return Ok(Err(error));
             }
             Err(error) => return Err(error),
@@ -151,12 +172,12 @@ impl Store {
     ) -> Result<Vec<Prepared>, StoreError> {
         let mut prepared: Vec<Prepared> = Vec::new();
         for work in save.works {
-            let (Work::Create { id, .. } | Work::Edit { id, .. }) = &work;
-            let at = match prepared.iter().position(|record| record.id == *id) {
+            let id = work.id();
+            let at = match prepared.iter().position(|record| record.id == id) {
                 Some(at) => at,
                 None => {
-                    let existing = bench.open(self, writer, *id)?.map(|open| open.document.clone());
-                    prepared.push(Prepared::begin(*id, existing, &work)?);
+                    let existing = bench.open(self, writer, id)?.map(|open| open.document.clone());
+                    prepared.push(Prepared::begin(id, existing, &work)?);
                     prepared.len() - 1
                 }
             };
@@ -190,9 +211,9 @@ impl Prepared {
     fn begin(id: DocumentId, existing: Option<Document>, work: &Work) -> Result<Self, StoreError> {
         let (document, is_new, outcome) = match (existing, work) {
             (Some(document), Work::Create { .. }) => (document, false, SaveOutcome::Existed),
-            (Some(document), Work::Edit { .. }) => (document, false, SaveOutcome::Unchanged),
+            (Some(document), Work::Edit { .. } | Work::Continue { .. }) => (document, false, SaveOutcome::Unchanged),
             (None, Work::Create { kind, .. }) => (Document::new(*kind), true, SaveOutcome::Created),
-            (None, Work::Edit { .. }) => return Err(StoreError::NoRecord(id)),
+            (None, Work::Edit { .. } | Work::Continue { .. }) => return Err(StoreError::NoRecord(id)),
         };
         let first = is_new.then(|| {
             let kind = document.kind();
@@ -209,7 +230,8 @@ impl Prepared {
                 let edited = self.document.edit(&edits, actor, at)?;
                 self.changes.extend(seeded.into_iter().chain(edited));
             }
-            Work::Edit { edits, .. } => {
+            Work::Continue { heads, .. } if self.document.heads() != heads => return Err(StoreError::Moved(self.id)),
+            Work::Edit { edits, .. } | Work::Continue { edits, .. } => {
                 if let Some(change) = self.document.edit(&edits, actor, at)? {
                     self.changes.push(change);
                     self.outcome = if self.is_new { SaveOutcome::Created } else { SaveOutcome::Changed };

@@ -44,7 +44,7 @@ impl View {
                     }
                 }
                 // Import makes no others.
-                Edit::Clear(_) | Edit::Remove { .. } | Edit::Delete | Edit::Restore => {}
+                Edit::Clear(_) | Edit::Remove { .. } | Edit::Forget { .. } | Edit::Delete | Edit::Restore => {}
             }
         }
         view.set(schema::notes(kind), cut(notes, NOTES_BYTES_MAX).into());

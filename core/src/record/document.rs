@@ -1,4 +1,5 @@
 use std::cell::Cell;
+use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use automerge::{ActorId, Automerge, ReadDoc};
@@ -93,6 +94,36 @@ impl Document {
     pub fn changes_since(&self, known: &[ChangeHash]) -> Vec<StoredChange> {
         let known: Vec<_> = known.iter().copied().map(foreign).collect();
         self.automerge.get_changes(&known).iter().map(stored).collect()
+    }
+
+    /// The record as it was when it held these changes and those that they follow, and nothing else; with its first change
+    /// alone where there are none. `None` where one of them is not in the history.
+    #[must_use]
+    pub fn as_of(&self, heads: &[ChangeHash]) -> Option<Self> {
+        let changes = self.automerge.get_changes(&[]);
+        let mut wanted: HashSet<_> = heads.iter().copied().map(foreign).collect();
+        let mut found = 0;
+        // The history stands in an order in which each change follows those that it depends on.
+        for change in changes.iter().rev() {
+            if wanted.contains(&change.hash()) {
+                found += usize::from(heads.contains(&own(change.hash())));
+                wanted.extend(change.deps().iter().copied());
+            }
+        }
+        if found != heads.iter().collect::<HashSet<_>>().len() {
+            return None;
+        }
+        let mut automerge = genesis::document(self.kind);
+        let past = changes.into_iter().filter(|change| wanted.contains(&change.hash()));
+        automerge.apply_changes(past).ok()?;
+        Some(Self { kind: self.kind, automerge })
+    }
+
+    /// The changes that a change of the history follows.
+    #[must_use]
+    pub fn deps(&self, hash: ChangeHash) -> Option<Vec<ChangeHash>> {
+        let change = self.automerge.get_change_meta_by_hash(&foreign(hash))?;
+        Some(change.deps.iter().copied().map(own).collect())
     }
 
     /// How many changes the record's history has, the first one too.

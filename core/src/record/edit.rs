@@ -38,6 +38,15 @@ pub enum Edit {
         /// The item.
         item: String,
     },
+    /// What is known of an item goes, or the item without what is known of it.
+    Forget {
+        /// A field of several.
+        field: String,
+        /// The item.
+        item: String,
+        /// One of the field's members; the item itself where it is absent.
+        member: Option<String>,
+    },
     /// The record is put aside for everyone; it can be restored. Deleting once more settles an undecided deletion.
     Delete,
     /// The record is there again.
@@ -163,6 +172,7 @@ fn write(to: &mut Transaction<'_>, kind: Kind, standing: &mut Standing, edit: &E
         Edit::Clear(name) => clear(to, known(kind, name)?, standing),
         Edit::Put { field, item, member, value } => put(to, known(kind, field)?, item, member.as_deref(), value),
         Edit::Remove { field, item } => remove(to, known(kind, field)?, item),
+        Edit::Forget { field, item, member } => forget(to, known(kind, field)?, item, member.as_deref()),
         Edit::Delete => set_life(to, &mut standing.life, Life::Deleted),
         Edit::Restore => set_life(to, &mut standing.life, Life::Live),
     }
@@ -287,6 +297,16 @@ fn remove(to: &mut Transaction<'_>, field: &Field, item: &str) -> Result<(), Edi
     let (own, members) = (join_key(item, None), join_key(item, Some("")));
     let gone: Vec<String> = to.keys(&map).filter(|key| *key == own || key.starts_with(&members)).collect();
     gone.into_iter().try_for_each(|key| to.delete(&map, key).map_err(refused))
+}
+
+fn forget(to: &mut Transaction<'_>, field: &Field, item: &str, member: Option<&str>) -> Result<(), EditError> {
+    let Form::Entries(_) = field.form else { return wrong(field, "has one value: clear it with =") };
+    let map = map_object(to, field.name)?;
+    let key = join_key(item, member);
+    match to.get(&map, key.as_str()).map_err(refused)? {
+        Some(_) => to.delete(&map, key.as_str()).map_err(refused),
+        None => Ok(()),
+    }
 }
 
 fn map_object(to: &Transaction<'_>, name: &str) -> Result<ObjId, EditError> {

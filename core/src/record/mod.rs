@@ -6,8 +6,11 @@
 //! - [`identity`]: ids derived so that two people who track the same thing apart converge on one record.
 //! - [`Projection`]: the plain row from which lists are answered without opening a document.
 //! - [`assignment`]: `field=value`, as people type it.
+//! - [`sheet`]: a record as a TOML document that people edit, merged with what others wrote meanwhile.
+//! - [`undo`]: what takes a save back without taking back what came after it.
 
 pub mod assignment;
+mod content;
 pub(crate) mod document;
 pub mod edit;
 pub mod genesis;
@@ -17,8 +20,11 @@ mod notes;
 mod projection;
 pub mod read;
 pub mod schema;
+pub mod sheet;
 mod text;
+pub mod undo;
 
+pub use content::Content;
 pub use document::{Document, LoadError, StoredChange, panics_are_caught};
 pub use edit::{Edit, EditError};
 pub use kind::Kind;

@@ -201,6 +201,19 @@ impl Document {
         }
     }
 
+    /// The changes whose values stand at a field of one value, or at an item or a member of it.
+    pub(super) fn writers(&self, field: &str, item: Option<(&str, Option<&str>)>) -> BTreeSet<ChangeHash> {
+        let values = match item {
+            None => self.automerge.get_all(ROOT, field),
+            Some((item, member)) => match self.container(field) {
+                Some(map) => self.automerge.get_all(&map, join_key(item, member)),
+                None => return BTreeSet::new(),
+            },
+        };
+        let values = values.unwrap_or_default();
+        values.iter().filter_map(|(_, id)| self.automerge.hash_for_opid(id).map(own)).collect()
+    }
+
     fn conflict_at(&self, object: &ObjId, key: &str, place: String) -> Option<Conflict> {
         let shown = self.shown(object, key).filter(|shown| !shown.others.is_empty())?;
         Some(Conflict { place, shown })
@@ -251,11 +264,16 @@ fn read_scalar(scalar: &ScalarValue) -> Option<Scalar> {
     })
 }
 
-/// How a place below a keyed map is written for people: `emails[ana@x.org].label`.
 fn place(field: &str, key: &str) -> String {
-    match split_key(key) {
-        (item, Some(member)) => format!("{field}[{item}].{member}"),
-        (item, None) => format!("{field}[{item}]"),
+    let (item, member) = split_key(key);
+    place_of(field, &item, member.as_deref())
+}
+
+/// How a place below a keyed map is written for people: `emails[ana@x.org].label`.
+pub(super) fn place_of(field: &str, item: &str, member: Option<&str>) -> String {
+    match member {
+        Some(member) => format!("{field}[{item}].{member}"),
+        None => format!("{field}[{item}]"),
     }
 }
 

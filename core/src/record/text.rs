@@ -20,6 +20,27 @@ pub(super) fn rewrite(to: &mut Transaction<'_>, text: &ObjId, new: &str) -> Resu
     Ok(())
 }
 
+/// What becomes of `base` when two write it anew apart: words that either took away are gone, and what both added stands,
+/// `theirs` first; what both added alike stands once.
+pub(super) fn merge(base: &str, mine: &str, theirs: &str) -> String {
+    let (mine, theirs) = (splices(base, mine), splices(base, theirs));
+    let is_gone = |at: usize| mine.iter().chain(&theirs).any(|one| (one.at..one.at + one.delete).contains(&at));
+    let added = |splices: &[Splice], at: usize| {
+        splices.iter().find(|one| one.at == at).map(|one| one.insert.clone()).unwrap_or_default()
+    };
+    let base: Vec<char> = base.chars().collect();
+    let mut merged = String::new();
+    for at in 0..=base.len() {
+        let (own, other) = (added(&mine, at), added(&theirs, at));
+        merged.push_str(&other);
+        if own != other {
+            merged.push_str(&own);
+        }
+        merged.extend(base.get(at).filter(|_| !is_gone(at)));
+    }
+    merged
+}
+
 /// At a place of the old text, in characters: delete so many, and insert this.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Splice {
@@ -81,6 +102,22 @@ mod tests {
             assert_eq!(chars.into_iter().collect::<String>(), new, "{splices:?}");
         }
         assert_eq!(splices(old, new).len(), expected, "{:?}", splices(old, new));
+    }
+
+    #[test]
+    fn what_two_wrote_apart_stands_together() {
+        for (base, mine, theirs, expected) in [
+            ("Met at the fair.", "Met at the big fair.", "Met Ana at the fair.", "Met Ana at the big fair."),
+            ("one two three", "one 2 three", "one two three four", "one 2 three four"),
+            ("one two", "one", "one two", "one"),
+            ("one two", "one zwei", "one deux", "one deuxzwei"),
+            ("a b", "a b c", "a b c", "a b c"),
+            ("a X b", "a b", "a Y b", "a Y b"),
+            ("", "mine", "", "mine"),
+            ("Zażółć 🙂", "Zażółć 🙂 gęślą", "🙂", "🙂 gęślą"),
+        ] {
+            assert_eq!(merge(base, mine, theirs), expected, "{base} | {mine} | {theirs}");
+        }
     }
 
     #[test]

@@ -8,7 +8,9 @@ mod edits;
 mod foreign;
 mod model;
 mod replica;
+mod sheet;
 mod stories;
+mod undo;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -38,13 +38,15 @@ impl Program {
 #[must_use]
 pub fn command(program: Program) -> Command {
     let mut command = Command::new(program.path());
-    for name in ["RUST_LOG", "NO_COLOR", "CLICOLOR_FORCE", "SSL_CERT_FILE", "SSL_CERT_DIR"] {
+    for name in ["RUST_LOG", "NO_COLOR", "CLICOLOR_FORCE", "SSL_CERT_FILE", "SSL_CERT_DIR", "PAGER", "VISUAL", "EDITOR"]
+    {
         command.env_remove(name);
     }
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("REGARD_")) {
         command.env_remove(name);
     }
-    command.env("TZ", "UTC").stdin(Stdio::null());
+    // The settings of whoever runs the tests are somewhere else.
+    command.env("TZ", "UTC").env("XDG_CONFIG_HOME", "/nowhere/regard-tests").stdin(Stdio::null());
     command
 }
 

@@ -1,10 +1,8 @@
-use comfy_table::presets::NOTHING;
-use comfy_table::{ContentArrangement, Row, Table};
 use regard_core::record::{Kind, Life};
 
 use super::super::Context;
 use super::super::error::Failure;
-use super::super::output::id;
+use super::super::output::{self, id};
 use super::kind;
 use crate::api::Method;
 use crate::api::types::{RecordLine, RecordList};
@@ -21,9 +19,9 @@ pub(crate) struct List {
     /// Deleted ones too.
     #[arg(long)]
     deleted: bool,
-    /// How many at most.
-    #[arg(long, short, default_value_t = 50)]
-    limit: usize,
+    /// How many at most [default: 50].
+    #[arg(long, short)]
+    limit: Option<usize>,
     /// How many to pass over.
     #[arg(long, default_value_t = 0)]
     offset: usize,
@@ -32,7 +30,8 @@ pub(crate) struct List {
 impl List {
     pub(crate) async fn run(self, context: &Context<'_>) -> Result<(), Failure> {
         let client = context.client().await?;
-        let mut query = vec![("limit", self.limit.to_string()), ("offset", self.offset.to_string())];
+        let limit = self.limit.unwrap_or(context.loaded.settings.list_limit);
+        let mut query = vec![("limit", limit.to_string()), ("offset", self.offset.to_string())];
         query.push(("deleted", self.deleted.to_string()));
         query.extend(self.kind.map(|kind| ("kind", kind.to_string())));
         query.extend(self.text.map(|text| ("text", text)));
@@ -55,15 +54,11 @@ impl List {
 }
 
 fn table(records: &[RecordLine]) -> String {
-    let mut table = Table::new();
-    table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_header(["ID", "KIND", "TITLE", "DETAIL", "DATE", ""]);
+    let mut table = output::table(&["ID", "KIND", "TITLE", "DETAIL", "DATE", ""]);
     for record in records {
         let date = record.moment.clone().unwrap_or_default();
         let (kind, title, detail) = (record.kind.to_string(), record.title.clone(), record.detail.clone());
-        let mut row = Row::from([id(record), kind, title, detail, date, marks(record)]);
-        row.max_height(1);
-        table.add_row(row);
+        table.add_row(output::row([id(record), kind, title, detail, date, marks(record)]));
     }
     table.to_string()
 }

@@ -2,8 +2,11 @@
 
 pub(super) mod add;
 pub(super) mod backup;
+pub(super) mod completions;
+pub(super) mod config;
 pub(super) mod delete;
 pub(super) mod device;
+pub(super) mod doctor;
 pub(super) mod edit;
 pub(super) mod import;
 pub(super) mod init;
@@ -12,11 +15,13 @@ pub(super) mod invite;
 pub(super) mod join;
 pub(super) mod link;
 pub(super) mod list;
+pub(super) mod man;
 pub(super) mod member;
 pub(super) mod outbox;
 pub(super) mod relay;
 pub(super) mod show;
 pub(super) mod status;
+pub(super) mod undo;
 pub(super) mod up;
 pub(super) mod watch;
 

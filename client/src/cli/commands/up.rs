@@ -2,7 +2,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
-use regard_core::limits::{ADDRESS_BOOK_EVERY, FRESHNESS_BOUND, FRESHNESS_BOUND_MIN};
+use regard_core::limits::{ADDRESS_BOOK_EVERY_MAX, FRESHNESS_BOUND, FRESHNESS_BOUND_MIN};
 use regard_core::sync::Link;
 use regard_core::wire::Role;
 use regard_core::wire::access::Secret;
@@ -32,14 +32,15 @@ pub(crate) struct Up {
     /// Where the relay that is run here listens [default: 127.0.0.1:7171, or another port where that one is taken].
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
-    /// How old what is shown may be, in seconds, should the relay's pushes fail in silence.
-    #[arg(long, value_name = "SECONDS", env = "REGARD_FRESHNESS_BOUND", default_value_t = FRESHNESS_BOUND.as_secs(),
-        value_parser = clap::value_parser!(u64).range(FRESHNESS_BOUND_MIN.as_secs()..))]
-    freshness_bound: u64,
-    /// How often the address book is synchronized, in seconds; also when this begins, and at `regard sync`.
-    #[arg(long, value_name = "SECONDS", env = "REGARD_ADDRESS_BOOK_EVERY", default_value_t = ADDRESS_BOOK_EVERY.as_secs(),
-        value_parser = clap::value_parser!(u64).range(1..))]
-    address_book_every: u64,
+    /// How old what is shown may be, in seconds, should the relay's pushes fail in silence [default: 900].
+    #[arg(long, value_name = "SECONDS",
+        value_parser = clap::value_parser!(u64).range(FRESHNESS_BOUND_MIN.as_secs()..=FRESHNESS_BOUND.as_secs()))]
+    freshness_bound: Option<u64>,
+    /// How often the address book is synchronized, in seconds; also when this begins, and at `regard sync`
+    /// [default: 86400].
+    #[arg(long, value_name = "SECONDS",
+        value_parser = clap::value_parser!(u64).range(1..=ADDRESS_BOOK_EVERY_MAX.as_secs()))]
+    address_book_every: Option<u64>,
 }
 
 const PORT_DEFAULT: u16 = 7171;
@@ -47,11 +48,13 @@ const PORT_DEFAULT: u16 = 7171;
 const RELAY_FOLDER: &str = "relay";
 
 impl Up {
-    pub(crate) async fn run(self, context: &Context<'_>) -> Result<(), Failure> {
+    pub(crate) async fn run(mut self, context: &Context<'_>) -> Result<(), Failure> {
+        let settings = &context.loaded.settings;
         let schedule = EngineSchedule {
-            freshness_bound: Duration::from_secs(self.freshness_bound),
-            address_book_every: Duration::from_secs(self.address_book_every),
+            freshness_bound: Duration::from_secs(self.freshness_bound.unwrap_or(settings.freshness_bound)),
+            address_book_every: Duration::from_secs(self.address_book_every.unwrap_or(settings.address_book_every)),
         };
+        self.listen = self.listen.or(settings.listen);
         let mut client = Client::open_with(&context.folder, schedule).await?;
         let Some(workspace) = client.workspace().cloned() else {
             return Err(
