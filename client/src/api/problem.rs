@@ -61,7 +61,7 @@ impl From<StoreError> for Problem {
         let message = error.to_string();
         match error {
             StoreError::NoRecord(_) => Self::new(ProblemCode::NotFound, message).hint(NOT_FOUND_HINT),
-            StoreError::Edit(_) => Self::new(ProblemCode::Invalid, message),
+            StoreError::Edit(_) | StoreError::Filter(_) => Self::new(ProblemCode::Invalid, message),
             StoreError::Refused(refusal) => refusal.into(),
             StoreError::Absent { .. } => Self::new(ProblemCode::NotFound, message)
                 .hint("`regard init` makes a new workspace, `regard join LINK` joins one."),

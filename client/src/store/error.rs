@@ -72,6 +72,9 @@ pub enum StoreError {
     /// There is no such record.
     #[error("there is no record {0}")]
     NoRecord(DocumentId),
+    /// A filter cannot be answered.
+    #[error("{0}")]
+    Filter(String),
     /// The edit cannot be made.
     #[error(transparent)]
     Edit(#[from] EditError),

@@ -9,7 +9,7 @@ use crate::api::types::{EditRequest, SaveAnswer};
 /// For example: `regard edit 3f9a job_title=Buyer phones+=+351911222333 notes=`
 #[derive(Debug, clap::Args)]
 pub(crate) struct Edit {
-    /// The record: the beginning of its id is enough.
+    /// The record: the beginning of its id, its title or its e-mail address, as far as it is unambiguous.
     id: String,
     /// field=value, empty to clear; field+=entry and field-=entry for fields of several; field[entry].member=value.
     #[arg(value_name = "FIELD=VALUE", required = true)]
