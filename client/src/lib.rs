@@ -2,6 +2,7 @@
 //!
 //! - [`store`]: every record of the workspace on this device, in one redb file.
 //! - [`engine`]: performs what [`regard_core::sync::Session`] decides.
+//! - [`query`]: the filters that people type.
 //! - [`import`]: mail, cards and calendars as records.
 //! - [`transport`]: the way to a relay, encrypted or not.
 //! - [`api`]: HTTP and JSON, the one way to a store.
@@ -17,6 +18,7 @@ pub mod doctor;
 pub mod engine;
 pub mod import;
 mod names;
+pub mod query;
 pub mod relay_http;
 pub mod relay_stream;
 pub mod saves_file;

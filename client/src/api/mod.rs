@@ -7,6 +7,7 @@ mod backup;
 mod client;
 mod control;
 mod doctor;
+mod finding;
 mod import;
 mod members;
 mod outbox;
@@ -56,7 +57,8 @@ impl Workspace {
 /// All routes.
 pub fn router(workspace: Workspace) -> Router {
     Router::new()
-        .route("/v1/records", get(records::list).post(records::add))
+        .route("/v1/records", get(finding::list).post(records::add))
+        .route("/v1/search", get(finding::search))
         .route("/v1/records/{key}", get(show::show).patch(records::edit).delete(records::delete))
         .route("/v1/records/{key}/restore", post(records::restore))
         .route("/v1/records/{key}/inspect", get(show::inspect))

@@ -62,7 +62,7 @@ impl From<StoreError> for Problem {
         match error {
             StoreError::NoRecord(_) => Self::new(ProblemCode::NotFound, message).hint(NOT_FOUND_HINT),
             StoreError::Moved(_) => Self::new(ProblemCode::Conflict, message).hint("Nothing was saved. Try again."),
-            StoreError::Edit(_) => Self::new(ProblemCode::Invalid, message),
+            StoreError::Edit(_) | StoreError::Filter(_) => Self::new(ProblemCode::Invalid, message),
             StoreError::Refused(refusal) => refusal.into(),
             StoreError::Absent { .. } => Self::new(ProblemCode::NotFound, message)
                 .hint("`regard init` makes a new workspace, `regard join LINK` joins one."),

@@ -1,5 +1,7 @@
+use std::collections::BTreeMap;
+
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use regard_core::id::DocumentId;
 use regard_core::record::schema::{self, Form};
 use regard_core::record::{Edit, Kind, Life, Scalar, assignment, identity};
@@ -7,31 +9,12 @@ use regard_core::wire::{Role, Scope};
 
 use super::Workspace;
 use super::problem::{Failure, NOT_FOUND_HINT};
-use super::types::{AddRequest, EditRequest, ListQuery, Problem, ProblemCode, RecordLine, RecordList, SaveAnswer};
+use super::types::{AddRequest, EditRequest, Problem, ProblemCode, RecordLine, SaveAnswer};
 use crate::engine::Notice;
 use crate::names::Names;
-use crate::store::{Filter, Found, Listed, Save, Store, StoreError, Work};
+use crate::store::{Found, Listed, Save, Store, StoreError, Work};
 use crate::system::{SystemEntropy, now};
 use crate::tracking;
-
-const LIMIT_DEFAULT: usize = 50;
-/// Rows of one answer: a page of them is some hundred kilobytes.
-const LIMIT_MAX: usize = 10_000;
-
-pub(super) async fn list(
-    State(workspace): State<Workspace>,
-    Query(query): Query<ListQuery>,
-) -> Result<Json<RecordList>, Failure> {
-    let limit = query.limit.unwrap_or(LIMIT_DEFAULT).min(LIMIT_MAX);
-    let ListQuery { kind, text, deleted, offset, .. } = query;
-    // One more than wanted tells whether there are more.
-    let filter = Filter { kind, deleted, text, offset, limit: limit + 1 };
-    let mut listed = workspace.in_store(move |store| store.list(&filter)).await?;
-    let more = listed.len() > limit;
-    listed.truncate(limit);
-    let records = listed.into_iter().map(RecordLine::from).collect();
-    Ok(Json(RecordList { records, more, as_of: workspace.engine.status().heard_at }))
-}
 
 pub(super) async fn add(
     State(workspace): State<Workspace>,
@@ -87,7 +70,7 @@ async fn read_assignments(workspace: &Workspace, kind: Kind, assignments: &[Stri
         if let Edit::Set(field, Scalar::Text(key)) = edit
             && schema::find(kind, field).is_some_and(|field| field.form == Form::Link)
         {
-            *key = resolve(workspace, key.clone()).await?.id.to_string();
+            *key = resolve_link(workspace, field, key).await?.id.to_string();
         }
     }
     Ok(edits)
@@ -121,31 +104,41 @@ pub(super) async fn save(workspace: &Workspace, work: Work) -> Result<Json<SaveA
     Ok(Json(SaveAnswer { save: saved.unit, outcome, record: listed.into() }))
 }
 
-/// The record that people mean by an id, a beginning of one, or an `automerge:` URL.
+/// The record that people mean by an id, a beginning of one, an `automerge:` URL, or a name.
 pub(super) async fn resolve(workspace: &Workspace, key: String) -> Result<Listed, Failure> {
+    resolve_among(workspace, key, None).await
+}
+
+/// The same for a link. Only an account can be somebody's parent, so that names mean accounts there.
+pub(super) async fn resolve_link(workspace: &Workspace, field: &str, key: &str) -> Result<Listed, Failure> {
+    resolve_among(workspace, key.to_owned(), (field == "parent").then_some(Kind::Account)).await
+}
+
+async fn resolve_among(workspace: &Workspace, key: String, kind: Option<Kind>) -> Result<Listed, Failure> {
     let asked = key.clone();
-    let found = workspace.in_store(move |store| find(store, &asked)).await?;
+    let found = workspace.in_store(move |store| find(store, &asked, kind)).await?;
     match found {
         Found::One(id) => workspace.in_store(move |store| store.listed(id)).await,
         Found::None => {
             Err(Problem::new(ProblemCode::NotFound, format!("there is no record “{key}”")).hint(NOT_FOUND_HINT).into())
         }
         Found::Several(matches) => {
-            let problem = Problem::new(ProblemCode::Ambiguous, format!("several records begin with “{key}”"));
+            let problem = Problem::new(ProblemCode::Ambiguous, format!("several records can be meant by “{key}”"));
             let matches = matches.into_iter().map(RecordLine::from).collect();
-            Err(Problem { matches, ..problem.hint("Give more digits of the id.") }.into())
+            let hint = "Give more digits of the id, or the whole title or address.";
+            Err(Problem { matches, ..problem.hint(hint) }.into())
         }
     }
 }
 
-fn find(store: &Store, key: &str) -> Result<Found, StoreError> {
+fn find(store: &Store, key: &str, kind: Option<Kind>) -> Result<Found, StoreError> {
     match DocumentId::from_automerge_url(key) {
         Ok(id) => match store.listed(id) {
             Ok(_) => Ok(Found::One(id)),
             Err(StoreError::NoRecord(_)) => Ok(Found::None),
             Err(error) => Err(error),
         },
-        Err(_) => store.find(key),
+        Err(_) => store.find_among(key, kind),
     }
 }
 
@@ -172,6 +165,14 @@ impl From<Listed> for RecordLine {
             life: projection.life,
             conflicts: projection.conflicts,
             changed_at: projection.changed_at,
+            regarding: projection.regarding,
+            parent: projection.parent,
+            company: projection.company,
+            owner: projection.owner,
+            status: projection.status,
+            categories: projection.categories,
+            addresses: projection.addresses,
+            columns: BTreeMap::new(),
         }
     }
 }

@@ -38,15 +38,45 @@ pub struct RecordLine {
     pub conflicts: u32,
     /// When it was last changed, as its changes claim.
     pub changed_at: Timestamp,
+    /// The record that it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub regarding: Option<DocumentId>,
+    /// The account to which it belongs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<DocumentId>,
+    /// The company of a contact or a lead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub company: Option<String>,
+    /// Who looks after it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// Its status.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
+    /// Its categories.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub categories: Vec<String>,
+    /// E-mail addresses: its own, or of those who wrote, got or are invited.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub addresses: Vec<String>,
+    /// The further fields that the list was asked for, where the record has them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub columns: BTreeMap<String, String>,
 }
 
-/// `GET /v1/records`.
+/// `GET /v1/records` and `GET /v1/search`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordList {
-    /// The records, newest first.
+    /// The records in their order: of a list the one that was asked for, of a search the best first.
     pub records: Vec<RecordLine>,
     /// Whether there are more behind these.
     pub more: bool,
+    /// Where the list goes on, for `after`; a search has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+    /// Where the list ended before its limit: so many records had to be opened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped_after: Option<usize>,
     /// When something was last heard from the relay.
     pub as_of: Option<Timestamp>,
 }
@@ -64,6 +94,27 @@ pub struct ListQuery {
     /// How many to pass over.
     #[serde(default)]
     pub offset: usize,
+    /// How many at most; 50 where it is not said.
+    pub limit: Option<usize>,
+    /// Only those for which this filter holds.
+    pub filter: Option<String>,
+    /// The order, such as `due` or `-changed`; the last changed first where it is not said.
+    pub sort: Option<String>,
+    /// Only those behind this place, the `next` of the part before.
+    pub after: Option<String>,
+    /// Further fields that are wanted of each record, with commas between them.
+    pub columns: Option<String>,
+    /// The time zone of whoever asks, as IANA names it; else that of the process that has the store open.
+    pub zone: Option<String>,
+}
+
+/// The query of `GET /v1/search`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SearchQuery {
+    /// The words that must all be there.
+    pub words: String,
+    /// Only this kind.
+    pub kind: Option<Kind>,
     /// How many at most; 50 where it is not said.
     pub limit: Option<usize>,
 }

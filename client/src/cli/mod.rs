@@ -59,6 +59,7 @@ enum Command {
     Edit(c::edit::Edit),
     Show(c::show::Show),
     List(c::list::List),
+    Search(c::search::Search),
     Delete(c::delete::Delete),
     Undelete(c::delete::Undelete),
     Import(c::import::Import),
@@ -129,6 +130,7 @@ async fn run(command: Command, context: &Context<'_>) -> Result<(), Failure> {
         Command::Edit(command) => command.run(context).await,
         Command::Show(command) => command.run(context).await,
         Command::List(command) => command.run(context).await,
+        Command::Search(command) => command.run(context).await,
         Command::Delete(command) => command.run(context).await,
         Command::Undelete(command) => command.run(context).await,
         Command::Import(command) => command.run(context).await,
@@ -185,7 +187,11 @@ fn quiet_caught_panics() {
 
 /// Short commands say what matters themselves; those that keep running log what they do.
 fn start_log(command: &Command) {
-    let quiet = if matches!(command, Command::Up(_) | Command::Demo(_)) { "warn" } else { "error" };
+    // A store of an older version may take a while to be brought to this one's format.
+    let quiet = match command {
+        Command::Up(_) | Command::Demo(_) => "warn,regard_client::store::migrate=info",
+        _ => "error,regard_client::store::migrate=info",
+    };
     let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| quiet.into());
     let colours = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
     tracing_subscriber::fmt()

@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use jiff::civil::Date;
+use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use regard_core::time::Timestamp;
 
@@ -20,8 +20,29 @@ pub(super) fn write_as(settings: &Settings) {
 /// `18:40:07`, `yesterday 18:40:07`, `Tuesday 18:40:07`, `3 November 18:40:07`, or with the year; where the settings say so
 /// `2026-11-22 18:40:07`.
 pub(super) fn ago(time: Timestamp) -> String {
-    let (zone, style) = STYLE.get().cloned().unwrap_or((None, DateStyle::Spoken));
-    say(time, crate::system::now(), &zone.unwrap_or_else(TimeZone::system), style)
+    let style = STYLE.get().map_or(DateStyle::Spoken, |(_, style)| *style);
+    say(time, crate::system::now(), &zone(), style)
+}
+
+/// The zone in which times are shown: the one that the settings name, or the machine's.
+pub(super) fn zone() -> TimeZone {
+    STYLE.get().and_then(|(zone, _)| zone.clone()).unwrap_or_else(TimeZone::system)
+}
+
+/// A moment of a record where the person is: `2026-11-22`, `2026-11-22 18:30`. One without a zone, and what is no time, as it is.
+pub(super) fn moment(text: &str) -> String {
+    moment_in(text, &zone())
+}
+
+fn moment_in(text: &str, zone: &TimeZone) -> String {
+    let zoned = text.parse::<jiff::Zoned>().map(|zoned| zoned.timestamp());
+    if let Ok(at) = zoned.or_else(|_| text.parse::<jiff::Timestamp>()) {
+        return at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M").to_string();
+    }
+    match (text.contains('T'), text.parse::<DateTime>()) {
+        (true, Ok(local)) => local.strftime("%Y-%m-%d %H:%M").to_string(),
+        _ => text.to_owned(),
+    }
 }
 
 fn say(time: Timestamp, now: Timestamp, zone: &TimeZone, style: DateStyle) -> String {
@@ -64,6 +85,23 @@ mod tests {
         ] {
             assert_eq!(say(at(time), now, &lisbon, DateStyle::Spoken), spoken);
             assert_eq!(say(at(time), now, &lisbon, DateStyle::Iso), exact);
+        }
+    }
+
+    #[test]
+    fn moments_are_shown_where_the_person_is() {
+        let lisbon = TimeZone::fixed(jiff::tz::offset(1));
+        for (text, shown) in [
+            ("2026-11-22", "2026-11-22"),
+            ("--05-01", "--05-01"),
+            ("2026-11-22T18:30:00Z", "2026-11-22 19:30"),
+            ("2026-11-22T18:30:00-03:00", "2026-11-22 22:30"),
+            ("2026-11-22T18:30:00[Asia/Tokyo]", "2026-11-22 10:30"),
+            ("2026-11-22T18:30:00", "2026-11-22 18:30"),
+            ("2026-11-22T18:30:00[Nowhere/At All]", "2026-11-22T18:30:00[Nowhere/At All]"),
+            ("soon", "soon"),
+        ] {
+            assert_eq!(moment_in(text, &lisbon), shown, "{text}");
         }
     }
 }

@@ -9,7 +9,7 @@ use redb::{
 };
 
 use super::error::{During, StoreError};
-use super::settings::{ACTOR_KEY, read_identity};
+use super::settings::ACTOR_KEY;
 use super::tables as t;
 use super::{CACHE_BYTES, FILE, Store, UNFINISHED, check, opening};
 
@@ -86,8 +86,7 @@ fn restore_into(from: &Path, unfinished: &Path, folder: &Path) -> Result<(), Sto
         return Err(StoreError::damaged(format!("{}: {damage}", from.display())));
     }
     let database = Database::builder().open(unfinished).map_err(|error| opening(folder, error))?;
-    let identity = read_identity(folder, &database)?;
-    Store::over(folder, database, identity).write(|writer| {
+    Store::current(folder, database)?.write(|writer| {
         writer.settings.remove(ACTOR_KEY).during("remove a row")?;
         Ok(())
     })
@@ -123,8 +122,7 @@ fn copy_tables(reading: &ReadTransaction, writing: &WriteTransaction) -> Result<
     copy.table(t::SNAPSHOTS)?;
     copy.table(t::CHANGES)?;
     copy.table(t::PROJECTIONS.definition)?;
-    copy.table(t::BY_KIND)?;
-    copy.table(t::BY_LINK)?;
+    copy.table(t::INDEX)?;
     copy.table(t::OUTBOX.definition)?;
     copy.table(t::SAVES.definition)?;
     copy.table(t::SAVES_OF)?;

@@ -12,11 +12,11 @@ use serde::{Deserialize, Serialize};
 
 use super::documents::load;
 use super::error::{During, StoreError};
+use super::index::{self, COUNTS_KEY, CountsRow};
 use super::outbox::GENESIS;
 use super::rows::Rows;
-use super::settings::read_identity;
 use super::tables::{
-    self as t, DocumentRow, OutboxRow, PeerRow, QuarantineRow, ReceiptRow, ReconciledRow, Row, SaveRow, links,
+    self as t, DocumentRow, OutboxRow, PeerRow, QuarantineRow, ReceiptRow, ReconciledRow, Row, SaveRow,
 };
 use super::{CACHE_BYTES, FILE, Store, opening};
 
@@ -95,8 +95,7 @@ pub(super) fn check_at(path: &Path, folder: &Path) -> Result<StoreCheck, StoreEr
         // Each page is compared with its checksum before anything is read from it.
         let database = Database::builder().set_cache_size(CACHE_BYTES).set_check_integrity_on_open(true).open(path);
         let database = database.map_err(|error| opening(folder, error))?;
-        let identity = read_identity(folder, &database)?;
-        Store::over(folder, database, identity).check()
+        Store::current(folder, database)?.check()
     }));
     let damaged = |what: String| Ok(StoreCheck { damage: vec![what], ..StoreCheck::default() });
     match opened {
@@ -158,11 +157,11 @@ where
 /// Opens every record, and compares what is derived from it.
 fn records(reading: &ReadTransaction, check: &mut StoreCheck) -> Result<(), StoreError> {
     let ids = reading.open_table(t::IDS).during("open a table")?;
-    let by_kind = reading.open_table(t::BY_KIND).during("open a table")?;
-    let by_link = reading.open_table(t::BY_LINK).during("open a table")?;
+    let index = reading.open_table(t::INDEX).during("open a table")?;
     let snapshots = reading.open_table(t::SNAPSHOTS).during("open a table")?;
     let changes = reading.open_table(t::CHANGES).during("open a table")?;
-    let (mut singles, mut folded, mut linked) = (0, 0, 0);
+    let (mut singles, mut folded, mut indexed) = (0, 0, 0);
+    let mut counts = CountsRow::default();
     let mut projections: BTreeMap<u64, Projection> = BTreeMap::new();
     decoded(reading, &t::PROJECTIONS, check, |_, row, projection| {
         projections.insert(row, projection);
@@ -176,14 +175,14 @@ fn records(reading: &ReadTransaction, check: &mut StoreCheck) -> Result<(), Stor
         let id = meta.id;
         let found = ids.get(id.as_bytes()).during("read a row")?.map(|row| row.value());
         check.holds(found == Some(row), || format!("the index of ids does not lead to record {id}"));
-        let is_listed = by_kind.get((meta.kind.number(), row)).during("read a row")?.is_some();
-        check.holds(is_listed, || format!("record {id} is not in the list of its kind"));
         let shown = projections.remove(&row);
-        for (target, field) in shown.iter().flat_map(links) {
-            linked += 1;
-            let link = (*target.as_bytes(), field as u8, row);
-            let is_linked = by_link.get(link).during("read a row")?.is_some();
-            check.holds(is_linked, || format!("the link of record {id} to {target} is not in the index of links"));
+        for key in shown.iter().flat_map(|shown| index::keys(Row(row), shown)) {
+            indexed += 1;
+            let is_there = index.get(key.as_slice()).during("read a row")?.is_some();
+            check.holds(is_there, || format!("record {id} is not in the index where it is looked for"));
+        }
+        if shown.as_ref().is_some_and(index::is_counted) {
+            *counts.live.entry(meta.kind.number()).or_default() += 1;
         }
         match load(&meta, Row(row), &snapshots, &changes) {
             Ok(document) => {
@@ -201,8 +200,7 @@ fn records(reading: &ReadTransaction, check: &mut StoreCheck) -> Result<(), Stor
     })?;
     for (table, rows, due) in [
         ("ids", ids.len(), documents),
-        ("by_kind", by_kind.len(), documents),
-        ("by_link", by_link.len(), linked),
+        ("index", index.len(), indexed),
         ("snapshots", snapshots.len(), folded),
         ("changes", changes.len(), singles),
         ("projections without a record", Ok(projections.len() as u64), 0),
@@ -210,6 +208,10 @@ fn records(reading: &ReadTransaction, check: &mut StoreCheck) -> Result<(), Stor
         let rows = rows.during("count rows")?;
         check.holds(rows == due, || format!("the table “{table}” has {rows} rows, and {due} are due"));
     }
+    let settings = reading.open_table(t::SETTINGS.definition).during("open a table")?;
+    let mut told: CountsRow = t::SETTINGS.get(&settings, COUNTS_KEY)?.unwrap_or_default();
+    told.live.retain(|_, count| *count > 0);
+    check.holds(told == counts, || "the numbers of records of each kind are not those of the records".into());
     Ok(())
 }
 

@@ -5,12 +5,13 @@ use redb::ReadableTable;
 use regard_core::gate::{self, Checked};
 use regard_core::id::DocumentId;
 use regard_core::limits::CHANGES_UNFOLDED_MAX;
-use regard_core::record::{Document, Kind, Projection, StoredChange, genesis};
+use regard_core::record::{Document, Projection, StoredChange, genesis};
 use regard_core::wire::{HeadsDigest, Scope};
 
 use super::Store;
 use super::error::{During, StoreError};
-use super::tables::{CHANGES, ChangeRef, DOCUMENTS, DocumentRow, IDS, PROJECTIONS, Row, SNAPSHOTS, links};
+use super::index;
+use super::tables::{CHANGES, ChangeRef, DOCUMENTS, DocumentRow, IDS, PROJECTIONS, Row, SNAPSHOTS};
 use super::transaction::{Writer, next_number};
 
 impl Store {
@@ -119,7 +120,6 @@ impl Workbench {
         // The row is written now, so that the next one gets another number.
         DOCUMENTS.put(&mut writer.documents, row.0, &meta)?;
         writer.ids.insert(id.as_bytes(), row.0).during("write a row")?;
-        writer.by_kind.insert((kind.number(), row.0), ()).during("write a row")?;
         let open = Open { row, meta, document, changed: true };
         Ok(self.open.entry(row).or_insert(open))
     }
@@ -236,20 +236,22 @@ fn write_projection(writer: &mut Writer<'_>, row: Row, document: &Document) -> R
     if old.as_ref() == Some(&new) {
         return Ok(());
     }
-    for (target, field) in old.iter().flat_map(links) {
-        writer.by_link.remove((*target.as_bytes(), field as u8, row.0)).during("write a row")?;
-    }
-    for (target, field) in links(&new) {
-        writer.by_link.insert((*target.as_bytes(), field as u8, row.0), ()).during("write a row")?;
-    }
+    index::update(writer, row, old.as_ref(), &new)?;
     PROJECTIONS.put(&mut writer.projections, row.0, &new)
 }
 
-/// The rows of a kind, newest first.
-pub(super) fn rows_of_kind(
-    by_kind: &impl ReadableTable<(u8, u64), ()>,
-    kind: Kind,
-) -> Result<impl Iterator<Item = Result<Row, StoreError>>, StoreError> {
-    let range = by_kind.range((kind.number(), 0)..=(kind.number(), u64::MAX)).during("read rows")?;
-    Ok(range.rev().map(|entry| entry.during("read a row").map(|(key, _)| Row(key.value().1))))
+/// The document that came after or before another one; the first or last of all where none is named.
+pub(super) fn next_row(
+    documents: &impl ReadableTable<u64, &'static [u8]>,
+    after: Option<Row>,
+    descending: bool,
+) -> Result<Option<Row>, StoreError> {
+    let mut range = match (after, descending) {
+        (None, _) => documents.iter(),
+        (Some(after), true) => documents.range(..after.0),
+        (Some(after), false) => documents.range(after.0.saturating_add(1)..),
+    }
+    .during("read rows")?;
+    let next = if descending { range.next_back() } else { range.next() };
+    Ok(next.transpose().during("read a row")?.map(|(key, _)| Row(key.value())))
 }

@@ -75,6 +75,9 @@ pub enum StoreError {
     /// A record that was looked at has changed meanwhile.
     #[error("record {0} has changed meanwhile")]
     Moved(DocumentId),
+    /// A filter cannot be answered.
+    #[error("{0}")]
+    Filter(String),
     /// The edit cannot be made.
     #[error(transparent)]
     Edit(#[from] EditError),

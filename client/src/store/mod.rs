@@ -14,6 +14,8 @@ mod error;
 mod export;
 mod find;
 mod identity;
+mod index;
+mod migrate;
 mod outbox;
 mod own_saves;
 mod reached;
@@ -34,7 +36,7 @@ pub use check::StoreCheck;
 pub use contact::ShutOut;
 pub use error::StoreError;
 pub use export::UnsentSave;
-pub use find::{Filter, Found, Listed};
+pub use find::{By, Cursor, Filter, Found, Listed, Page, Sort};
 pub use identity::{Identity, RelayAccess};
 pub use outbox::{OutboxCount, RefusedSave};
 pub use own_saves::OwnSave;
@@ -111,8 +113,15 @@ impl Store {
         }
         let database = Database::builder().set_cache_size(CACHE_BYTES).open(&path);
         let database = database.map_err(|error| opening(folder, error))?;
-        let identity = settings::read_identity(folder, &database)?;
-        Ok(Self::over(folder, database, identity))
+        Self::current(folder, database)
+    }
+
+    /// The store of an opened file, brought to the format of this version.
+    fn current(folder: &Path, database: Database) -> Result<Self, StoreError> {
+        let (format, identity) = settings::read_identity(folder, &database)?;
+        let store = Self::over(folder, database, identity);
+        store.migrate(format)?;
+        Ok(store)
     }
 
     fn over(folder: &Path, database: Database, identity: Identity) -> Self {

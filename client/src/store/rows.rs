@@ -44,11 +44,15 @@ impl<K: Key + 'static> Rows<K> {
         key: &K::SelfType<'_>,
         stored: &[u8],
     ) -> Result<T, StoreError> {
-        let value = self.value(key, stored)?;
+        self.decode(self.value(key, stored)?)
+    }
+
+    /// Reads a value whose checksum has been looked at.
+    pub(super) fn decode<T: for<'b> Decode<'b, ()>>(&self, value: &[u8]) -> Result<T, StoreError> {
         regard_core::wire::decode(value, "row").map_err(|error| self.damaged(&error.detail))
     }
 
-    /// The bytes of a row's value, where its checksum matches.
+    /// The bytes of a row's value, where its checksum matches; [`Rows::decode`] reads them.
     pub(super) fn value<'r>(&self, key: &K::SelfType<'_>, stored: &'r [u8]) -> Result<&'r [u8], StoreError> {
         let (checksum, value) = stored.split_at_checked(4).ok_or_else(|| self.damaged("is cut off"))?;
         if checksum != self.checksum(key, value) {

@@ -6,6 +6,7 @@ use regard_core::id::ACTOR_NONCE_BYTES;
 use regard_core::wire::Directory;
 
 use super::error::{During, StoreError};
+use super::migrate::OLDEST;
 use super::tables::{FORMAT, SETTINGS};
 use super::{Identity, RelayAccess, Store};
 
@@ -21,7 +22,7 @@ pub struct Settings {
     pub offline: bool,
 }
 
-const FORMAT_KEY: &str = "format";
+pub(super) const FORMAT_KEY: &str = "format";
 pub(super) const IDENTITY_KEY: &str = "identity";
 pub(super) const SETTINGS_KEY: &str = "settings";
 pub(super) const DIRECTORY_KEY: &str = "directory";
@@ -35,19 +36,21 @@ pub(super) struct ActorRow {
     pub(super) nonce: [u8; ACTOR_NONCE_BYTES],
 }
 
-pub(super) fn read_identity(folder: &Path, database: &Database) -> Result<Identity, StoreError> {
+/// The file's format, one that this version can read, and whose store it is.
+pub(super) fn read_identity(folder: &Path, database: &Database) -> Result<(u32, Identity), StoreError> {
     let transaction = database.begin_read().during("begin reading")?;
     let table = match transaction.open_table(SETTINGS.definition) {
         Err(TableError::TableDoesNotExist(_)) => return Err(StoreError::Absent { folder: folder.to_owned() }),
         other => other.during("open a table")?,
     };
     let found: Option<u32> = SETTINGS.get(&table, FORMAT_KEY)?;
-    match found {
-        Some(FORMAT) => {}
+    let format = match found {
+        Some(found @ OLDEST..=FORMAT) => found,
         Some(found) => return Err(StoreError::Format { folder: folder.to_owned(), found, known: FORMAT }),
         None => return Err(StoreError::damaged("it does not say its format")),
-    }
-    SETTINGS.get(&table, IDENTITY_KEY)?.ok_or_else(|| StoreError::damaged("it does not say whose it is"))
+    };
+    let identity = SETTINGS.get(&table, IDENTITY_KEY)?;
+    Ok((format, identity.ok_or_else(|| StoreError::damaged("it does not say whose it is"))?))
 }
 
 impl Store {

@@ -6,14 +6,14 @@ use minicbor::{Decode, Encode};
 use redb::TableDefinition;
 use regard_core::error::Refusal;
 use regard_core::id::{ChangeHash, DeviceId, DocumentId, EpochId, UnitId};
-use regard_core::record::{Kind, Projection};
+use regard_core::record::Kind;
 use regard_core::time::Timestamp;
 use regard_core::wire::{HeadsDigest, Scope};
 
 use super::rows::Rows;
 
-/// The format of the file. A store of another format is not opened.
-pub(super) const FORMAT: u32 = 2;
+/// The format of the file. A store of an older one is brought to it when it is opened; one of a newer one is not opened.
+pub(super) const FORMAT: u32 = 3;
 
 /// A document's number on this device: rows of other tables get it instead of 16 random bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
@@ -28,10 +28,8 @@ pub(super) const SNAPSHOTS: TableDefinition<'static, u64, &'static [u8]> = Table
 /// Chunks that the gate verifies when they are loaded: (row, number) → change.
 pub(super) const CHANGES: TableDefinition<'static, (u64, u32), &'static [u8]> = TableDefinition::new("changes");
 pub(super) const PROJECTIONS: Rows<u64> = Rows::new("projections");
-/// (kind, row).
-pub(super) const BY_KIND: TableDefinition<'static, (u8, u64), ()> = TableDefinition::new("by_kind");
-/// (target, [`LinkField`] number, row).
-pub(super) const BY_LINK: TableDefinition<'static, ([u8; 16], u8, u64), ()> = TableDefinition::new("by_link");
+/// What [`super::index`] computes from projections.
+pub(super) const INDEX: TableDefinition<'static, &'static [u8], ()> = TableDefinition::new("index");
 /// (scope, place).
 pub(super) const OUTBOX: Rows<(u8, u64)> = Rows::new("outbox");
 pub(super) const SAVES: Rows<u64> = Rows::new("saves");
@@ -243,17 +241,4 @@ pub(super) struct QuarantineRow {
     pub(super) saved_at: Timestamp,
     #[n(11)]
     pub(super) visible_at: Timestamp,
-}
-
-/// Which field links.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum LinkField {
-    Regarding = 0,
-    Parent = 1,
-}
-
-/// The links of a record, for the index of links.
-pub(super) fn links(projection: &Projection) -> impl Iterator<Item = (DocumentId, LinkField)> {
-    let regarding = projection.regarding.map(|target| (target, LinkField::Regarding));
-    regarding.into_iter().chain(projection.parent.map(|target| (target, LinkField::Parent)))
 }

@@ -4,6 +4,8 @@ mod arriving;
 mod carrying;
 mod copies;
 mod damage;
+mod finding;
+mod migrating;
 mod reconciling;
 mod redoing;
 mod saving;

@@ -120,6 +120,20 @@ impl Document {
         entries
     }
 
+    /// The keys of the items of a field of several, in the order in which they are held.
+    pub(super) fn items(&self, name: &str) -> impl Iterator<Item = String> {
+        let map = self.container(name);
+        let keys = map.into_iter().flat_map(|map| {
+            let is_shown = |value: &ValueRef<'_>| match value {
+                ValueRef::Object(kind) => *kind == ObjType::Text,
+                ValueRef::Scalar(_) => true,
+            };
+            let items = self.automerge.map_range(&map, ..).filter(|item| is_shown(&item.value));
+            items.map(|item| split_key(&item.key)).collect::<Vec<_>>()
+        });
+        keys.filter_map(|(item, member)| member.is_none().then_some(item))
+    }
+
     /// Every place that holds something, with its values: fields and notes, items, and what is known of items.
     #[must_use]
     pub fn places(&self) -> Vec<(String, Shown)> {

@@ -11,6 +11,7 @@ mod first_sync;
 mod import;
 mod ingest;
 mod latency;
+mod list;
 mod plan;
 mod raw;
 mod reconnect;
@@ -19,6 +20,7 @@ mod refill;
 mod report;
 mod save;
 mod stage;
+mod stocked;
 mod stream;
 mod table;
 mod tap;
@@ -48,11 +50,13 @@ pub enum Group {
     Reconnect,
     /// How fast a relay that lost its log, or the end of it, is filled again.
     Refill,
+    /// Finding records among many: lists, filters, searches, and what a running client takes of memory.
+    List,
 }
 
 impl Group {
     /// All groups, in the order in which they run.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Save,
         Self::RelayLatency,
         Self::Ingest,
@@ -61,6 +65,7 @@ impl Group {
         Self::Stream,
         Self::Reconnect,
         Self::Refill,
+        Self::List,
     ];
 
     /// The group's name, as it is typed and shown.
@@ -75,6 +80,7 @@ impl Group {
             Self::Stream => "stream",
             Self::Reconnect => "reconnect",
             Self::Refill => "refill",
+            Self::List => "list",
         }
     }
 
@@ -92,6 +98,7 @@ impl Group {
             Self::Stream => stream::run,
             Self::Reconnect => reconnect::run,
             Self::Refill => refill::run,
+            Self::List => list::run,
         };
         let runs = match self {
             // Each of them takes minutes.

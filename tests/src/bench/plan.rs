@@ -9,16 +9,19 @@ use tokio::runtime::Runtime;
 
 use super::filled::Filled;
 use super::ingest::Prepared;
+use super::stocked::Stocked;
 
 /// How much is measured, and where.
 #[derive(Debug)]
 pub struct Plan {
     quick: bool,
+    large: bool,
     folder: PathBuf,
     runtime: Runtime,
     /// What takes long to make and serves all runs.
     pub(super) filled: OnceCell<Filled>,
     pub(super) prepared: OnceCell<Prepared>,
+    pub(super) stocked: OnceCell<Stocked>,
 }
 
 /// Why nothing could be measured.
@@ -51,16 +54,17 @@ impl<T, E: Display> Doing<T> for Result<T, E> {
 }
 
 impl Plan {
-    /// Plans to measure on the disk of `folder`; quickly means fewer runs of less.
+    /// Plans to measure on the disk of `folder`; quickly means fewer runs of less, and large lists of a million records.
     ///
     /// # Errors
     /// Where the folder is none, or no threads can be started.
-    pub fn new(folder: PathBuf, quick: bool) -> Result<Self, Failure> {
+    pub fn new(folder: PathBuf, quick: bool, large: bool) -> Result<Self, Failure> {
         if !folder.is_dir() {
             return Err(Failure(format!("{} is no folder", folder.display())));
         }
         let runtime = Runtime::new().doing("starting threads")?;
-        Ok(Self { quick, folder, runtime, filled: OnceCell::new(), prepared: OnceCell::new() })
+        let (filled, prepared, stocked) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
+        Ok(Self { quick, large, folder, runtime, filled, prepared, stocked })
     }
 
     /// How often everything is measured.
@@ -72,6 +76,12 @@ impl Plan {
     /// How many of something: the first where it should go quickly.
     pub(super) fn choose(&self, quick: usize, full: usize) -> usize {
         if self.quick { quick } else { full }
+    }
+
+    /// How many records there are to find something among.
+    pub(super) fn stock(&self) -> usize {
+        const LARGE: usize = 1_000_000;
+        if self.large { LARGE } else { self.choose(10_000, 100_000) }
     }
 
     /// A new folder on the disk that is measured, which goes when it is dropped.

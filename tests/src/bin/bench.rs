@@ -14,6 +14,9 @@ struct Arguments {
     /// Fewer runs of less: minutes become seconds, and spreads grow.
     #[arg(long)]
     quick: bool,
+    /// Find among a million records instead of a hundred thousand; making them takes minutes.
+    #[arg(long)]
+    large: bool,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -37,7 +40,7 @@ fn main() -> ExitCode {
 
 fn run(arguments: Arguments) -> Result<(), Failure> {
     let machine = Machine::look(arguments.date);
-    let plan = Plan::new(folder(arguments.folder)?, arguments.quick)?;
+    let plan = Plan::new(folder(arguments.folder)?, arguments.quick, arguments.large)?;
     let mut report = Report::default();
     let wanted = |group: &Group| arguments.groups.is_empty() || arguments.groups.contains(group);
     for group in Group::ALL.into_iter().filter(wanted) {

@@ -187,6 +187,15 @@ impl Person {
         }
     }
 
+    /// The most memory that `regard up` has held so far, in bytes; none where none runs or the system does not tell.
+    #[must_use]
+    pub fn peak_memory(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.up.as_ref()?.id())).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+        Some(kilobytes * 1_024)
+    }
+
     /// Starts `regard watch`, and waits until it watches.
     #[must_use]
     pub fn watches(&self) -> Watching {

@@ -17,6 +17,10 @@ impl Process {
         self.0.try_wait().expect("a child can be asked whether it runs")
     }
 
+    pub(super) fn id(&self) -> u32 {
+        self.0.id()
+    }
+
     /// `kill -9`: no goodbye, no chance to write anything.
     pub(super) fn kill(&mut self) {
         // It may have ended already; then there is nothing to kill.

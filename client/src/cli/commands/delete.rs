@@ -11,7 +11,7 @@ use crate::store::SaveOutcome;
 /// Delete records, for everyone. They can be brought back.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Delete {
-    /// The records: the beginning of each id is enough.
+    /// The records: of each the beginning of its id, its title or its e-mail address.
     #[arg(required = true)]
     ids: Vec<String>,
 }
@@ -19,7 +19,7 @@ pub(crate) struct Delete {
 /// Bring deleted records back, for everyone.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Undelete {
-    /// The records: the beginning of each id is enough.
+    /// The records: of each the beginning of its id, its title or its e-mail address.
     #[arg(required = true)]
     ids: Vec<String>,
 }

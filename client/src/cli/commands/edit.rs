@@ -22,7 +22,7 @@ use crate::api::types::{EditRequest, Problem, ProblemCode, SaveAnswer};
 /// change meanwhile stays. Where both changed the same, nothing is saved, both values are told, and the document is kept.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Edit {
-    /// The record: the beginning of its id is enough.
+    /// The record: the beginning of its id, its title or its e-mail address, as far as it is unambiguous.
     id: String,
     /// field=value, empty to clear; field+=entry and field-=entry for fields of several; field[entry].member=value.
     #[arg(value_name = "FIELD=VALUE")]

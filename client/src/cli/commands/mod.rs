@@ -19,11 +19,14 @@ pub(super) mod man;
 pub(super) mod member;
 pub(super) mod outbox;
 pub(super) mod relay;
+pub(super) mod search;
 pub(super) mod show;
 pub(super) mod status;
 pub(super) mod undo;
 pub(super) mod up;
 pub(super) mod watch;
+
+use std::fmt::Write;
 
 use regard_core::record::Kind;
 
@@ -68,12 +71,22 @@ fn tell_save(output: &Output, answer: &SaveAnswer) -> Result<(), Failure> {
     Ok(())
 }
 
-/// An id goes into a path; only what ids are made of may.
+/// The path of a record that is named by an id or a name.
 fn path_of(key: &str) -> Result<String, Failure> {
-    let is_plain =
-        !key.is_empty() && key.len() <= 64 && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b':');
-    if is_plain {
-        return Ok(format!("/v1/records/{key}"));
+    /// More than any title in a list has.
+    const KEY_BYTES_MAX: usize = 1_024;
+    if key.trim().is_empty() || key.len() > KEY_BYTES_MAX {
+        let told: String = key.chars().take(40).collect();
+        let wrong = Failure::invalid(format!("“{told}” names no record"));
+        return Err(wrong.hint("`regard list` shows the records and their ids."));
     }
-    Err(Failure::invalid(format!("“{key}” is no id")).hint("`regard list` shows the records and their ids."))
+    let mut path = String::from("/v1/records/");
+    for byte in key.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b':' | b'_') {
+            path.push(char::from(byte));
+        } else {
+            let _ = write!(path, "%{byte:02X}");
+        }
+    }
+    Ok(path)
 }

@@ -14,7 +14,7 @@ use crate::api::types::{RecordView, SaveView};
 /// Show a record: its fields, what is in conflict, and who can see its saves.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Show {
-    /// The record: the beginning of its id is enough.
+    /// The record: the beginning of its id, its title or its e-mail address, as far as it is unambiguous.
     id: String,
 }
 
