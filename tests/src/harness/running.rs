@@ -28,8 +28,7 @@ impl Running {
         let said = Arc::new(Mutex::new(Said { code: None, stdout: String::new(), stderr: String::new() }));
         let stdout = process.child().stdout.take().expect("its output is a pipe");
         let stderr = process.child().stderr.take().expect("its other output is a pipe");
-        let readers =
-            vec![read(stdout, &said, |said| &mut said.stdout), read(stderr, &said, |said| &mut said.stderr)];
+        let readers = vec![read(stdout, &said, |said| &mut said.stdout), read(stderr, &said, |said| &mut said.stderr)];
         Self { process, said, readers }
     }
 

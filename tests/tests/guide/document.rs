@@ -93,7 +93,8 @@ pub(crate) fn rewritten(document: &str, shown: &[(Range<usize>, Vec<String>)]) -
 mod tests {
     use super::*;
 
-    const DOCUMENT: &str = "Begin:\n```console\n$ regard a \\\n    b\none\n\ntwo\n\n$ regard c\n^C\nend\n```\n```text\n$ no\n```\n";
+    const DOCUMENT: &str =
+        "Begin:\n```console\n$ regard a \\\n    b\none\n\ntwo\n\n$ regard c\n^C\nend\n```\n```text\n$ no\n```\n";
 
     #[test]
     fn the_steps_of_console_blocks_are_found() {

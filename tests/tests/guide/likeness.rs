@@ -170,7 +170,10 @@ mod tests {
     fn an_id_of_the_document_is_one_record() {
         differ("8b53159c a\n8b53159c b", "00aa11bb a\n00aa11cc b");
         differ("8b53159c a\n8b5315ff b", "00aa11bb a\n00aa11bb b");
-        are_alike("8b53159c a\n8b53159c-0000-4000-8000-000000000000", "00aa11bb a\n00aa11bb-1111-4000-8000-000000000000");
+        are_alike(
+            "8b53159c a\n8b53159c-0000-4000-8000-000000000000",
+            "00aa11bb a\n00aa11bb-1111-4000-8000-000000000000",
+        );
     }
 
     #[test]

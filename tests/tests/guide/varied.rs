@@ -150,10 +150,19 @@ fn clock_length(rest: &str) -> Option<usize> {
 
 /// `2026-11-22T`, `yesterday `, `Tuesday `, `3 November `, `3 November 2026 `.
 fn day_length(rest: &str) -> Option<usize> {
-    const DAYS: [&str; 8] =
-        ["yesterday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
+    const DAYS: [&str; 8] = ["yesterday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
     const MONTHS: [&str; 12] = [
-        "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
         "December",
     ];
     if rest.as_bytes().get(10) == Some(&b'T') && rest.starts_with(|c: char| c.is_ascii_digit()) {

@@ -34,8 +34,6 @@ struct Started {
     running: Running,
     line: usize,
     shown: Vec<String>,
-    /// How many lines the document has shown of it by now.
-    told: usize,
 }
 
 /// That a step did not say what is shown.
@@ -86,32 +84,25 @@ impl Walk {
         }
     }
 
-    /// The lines above a `…` must come before the walk goes on, and those below it before it ends.
+    /// The lines above an empty one must come before the walk goes on, and those below it before it ends.
     fn starts(&mut self, step: &Step, typed: &str) -> Result<(), Difference> {
         let running = Running::start(&mut self.shell(typed, "exec "));
-        let at_once = step.shown.iter().take_while(|line| **line != ANYTHING.to_string()).cloned();
+        let at_once = step.shown.iter().take_while(|line| !line.is_empty()).cloned();
         let at_once: Vec<_> = at_once.chain([ANYTHING.to_string()]).collect();
-        let started = Started { running, line: step.line, shown: step.shown.clone(), told: 0 };
-        self.running.push(started);
-        let at = self.running.len() - 1;
-        let said = self.comes(at, &at_once)?;
-        self.running[at].told = said;
-        Ok(())
+        self.running.push(Started { running, line: step.line, shown: step.shown.clone() });
+        self.comes(self.running.len() - 1, &at_once)
     }
 
-    /// Waits until a running program has said something, and answers how many lines that were.
-    fn comes(&mut self, at: usize, shown: &[String]) -> Result<usize, Difference> {
+    /// Waits until a running program has said what is shown.
+    fn comes(&mut self, at: usize, shown: &[String]) -> Result<(), Difference> {
         let begun = Instant::now();
         loop {
             let started = &mut self.running[at];
-            let (has_ended, from) = (started.running.has_ended(), started.told);
+            let has_ended = started.running.has_ended();
             let said = started.running.so_far();
-            let said = self.shown_as(&said).split_off(from);
+            let said = self.shown_as(&said);
             match alike(shown, &said, &self.names) {
-                Ok(names) => {
-                    self.names = names;
-                    return Ok(from + shown.len() - 1);
-                }
+                Ok(names) => return Ok(self.names = names),
                 Err(against) if has_ended || begun.elapsed() > self.patience => {
                     return Err(Difference { said, against });
                 }
@@ -135,9 +126,8 @@ impl Walk {
     /// Ends what still runs; answers the first that has not said all that is shown, with its line in the document.
     pub(crate) fn ends(mut self) -> Result<(), (usize, Difference)> {
         for at in 0..self.running.len() {
-            let mut shown = self.running[at].shown.clone();
-            shown.push(ANYTHING.to_string());
-            self.running[at].told = 0;
+            let shown = self.running[at].shown.iter().filter(|line| !line.is_empty()).cloned();
+            let shown: Vec<_> = shown.chain([ANYTHING.to_string()]).collect();
             let line = self.running[at].line;
             self.comes(at, &shown).map_err(|difference| (line, difference))?;
         }
