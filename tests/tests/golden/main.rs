@@ -9,7 +9,7 @@ mod coverage;
 mod device;
 mod relay;
 
-use regard_tests::harness::{Program, Running, Said, command};
+use regard_tests::harness::{Program, Running, Said, Transcript, command};
 
 fn folder() -> tempfile::TempDir {
     tempfile::tempdir().expect("a temporary folder")
@@ -26,4 +26,18 @@ fn until_it_says(command: &mut std::process::Command, wanted: &str, then: impl F
     running.says(wanted, |line| line.contains(wanted));
     then(&mut running);
     running.stops()
+}
+
+/// The transcript without what else differs from day to day: the day that stands before a time, and URLs of records.
+fn steady(transcript: &Transcript<'_>) -> String {
+    let masked = transcript.masked();
+    let lines = masked.lines().map(|line| {
+        let day = line.split_once(" until ").and_then(|(before, rest)| Some((before, rest.split_once("[time]")?.1)));
+        match (day, line.starts_with("automerge:")) {
+            (Some((before, after)), _) => format!("{before} until [time]{after}\n"),
+            (None, true) => "automerge:[id]\n".into(),
+            (None, false) => format!("{line}\n"),
+        }
+    });
+    lines.collect()
 }

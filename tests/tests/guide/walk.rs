@@ -57,6 +57,10 @@ impl Walk {
         let home = within(root.path(), PLACES[0]);
         std::fs::create_dir(home.join("client")).expect("a folder");
         link(samples, &home.join("client/samples"));
+        for (folder, file) in [("Mail", "archive.mbox"), ("cards", "contacts.vcf")] {
+            std::fs::create_dir(home.join(folder)).expect("a folder");
+            link(&samples.join(file), &home.join(folder).join(file));
+        }
         let patience = if is_rewriting { REWRITING_PATIENCE } else { PATIENCE };
         Self { root, names: Names::default(), running: Vec::new(), patience }
     }
