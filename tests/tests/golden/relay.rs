@@ -12,11 +12,12 @@ fn without_files_every_command_says_what_to_do() {
     let missing = folder.path().join("missing").display().to_string();
     let copy = folder.path().join("copy").display().to_string();
     // The last ones make the folder that they are told of.
-    let commands: [&[&str]; 14] = [
+    let commands: [&[&str]; 15] = [
         &["workspace"],
         &["workspace", "create"],
         &["workspace", "create", "Porto"],
         &["workspace", "list"],
+        &["settings", "--listen", "nowhere"],
         &["check"],
         &["--data", &missing, "backup", &copy],
         &["--data", &missing, "restore", &missing],
