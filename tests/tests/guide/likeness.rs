@@ -18,16 +18,18 @@ pub(crate) struct Names {
 impl Names {
     /// What is to be typed for what the document says is typed.
     pub(crate) fn translate(&self, typed: &str) -> String {
-        super::varied::words(typed).map(|word| self.of_word(word).unwrap_or_else(|| word.to_owned())).collect()
+        super::varied::words(typed)
+            .map(|(found, word)| self.of_word(found, word).unwrap_or_else(|| word.to_owned()))
+            .collect()
     }
 
-    fn of_word(&self, word: &str) -> Option<String> {
+    fn of_word(&self, found: Option<Class>, word: &str) -> Option<String> {
         // A number of one digit is hardly an id, and neither is a word.
         let may_begin_id = word.len() > 1 && word.bytes().any(|byte| byte.is_ascii_digit());
         let id = bare(word);
         // What was learned last is what the document speaks of.
         self.known.iter().rev().find_map(|(class, shown, said)| match class {
-            Class::Link | Class::Port if shown == word => Some(said.clone()),
+            Class::Link | Class::Port if found == Some(*class) && shown == word => Some(said.clone()),
             Class::Id if shown == word => Some(said.trim_end_matches(ANYTHING).to_owned()),
             Class::Id if may_begin_id && !id.is_empty() && bare(shown).starts_with(&id) => Some(said.clone()),
             _ => None,
@@ -37,7 +39,10 @@ impl Names {
     /// The line as the document would say it: known ids, links and ports by their names there.
     pub(crate) fn back(&self, said: &str) -> String {
         super::varied::words(said)
-            .map(|word| self.known.iter().find(|(_, _, known)| known == word).map_or(word, |(_, shown, _)| shown))
+            .map(|(found, word)| {
+                let known = self.known.iter().find(|(class, _, said)| found == Some(*class) && said == word);
+                known.map_or(word, |(_, shown, _)| shown)
+            })
             .collect()
     }
 
@@ -182,6 +187,15 @@ mod tests {
         let real = "http://127.0.0.1:4000/join/aa#bb.cc";
         let names = are_alike(&format!("8b53159c a\n{link}"), &format!("00aa11bb a\n{real}"));
         assert_eq!(names.translate("regard edit 8b percent=10"), "regard edit 00aa11bb percent=10");
+        let names = {
+            let mut names = names;
+            names.learn(Class::Port, "7171", "4000").expect("a port");
+            names
+        };
+        assert_eq!(
+            names.translate("http://127.0.0.1:7171 https://a.example:7171"),
+            "http://127.0.0.1:4000 https://a.example:7171"
+        );
         assert_eq!(names.translate(&format!("regard join '{link}'")), format!("regard join '{real}'"));
         assert_eq!(names.back("00aa11bb is here"), "8b53159c is here");
     }

@@ -48,19 +48,19 @@ impl Masked {
     }
 }
 
-/// All of a text, piece by piece: links, ports, words, and what stands between them.
-pub(crate) fn words(text: &str) -> impl Iterator<Item = &str> {
+/// All of a text, piece by piece: links, ports, words, and what stands between them; with what varies.
+pub(crate) fn words(text: &str) -> impl Iterator<Item = (Option<Class>, &str)> {
     let mut at = 0;
     std::iter::from_fn(move || {
         let rest = text.get(at..).filter(|rest| !rest.is_empty())?;
         let first = rest.chars().next()?;
-        let length = match varied(rest, at, text) {
-            Some((_, length)) => length,
-            None if is_of_word(first) => word_length(rest),
-            None => first.len_utf8(),
+        let (class, length) = match varied(rest, at, text) {
+            Some((class, length)) => (Some(class), length),
+            None if is_of_word(first) => (None, word_length(rest)),
+            None => (None, first.len_utf8()),
         };
         at += length;
-        Some(&rest[..length])
+        Some((class, &rest[..length]))
     })
 }
 
