@@ -1,4 +1,4 @@
-//! A document's ```console blocks as steps: what is typed, and what the document shows for it.
+//! A document's `console` blocks as steps: what is typed, and what the document shows for it.
 
 use std::ops::Range;
 

@@ -1,5 +1,6 @@
 //! A new user's walk through a document: everything that it types, in a clean home.
 
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -81,7 +82,10 @@ impl Walk {
             let said = self.shown_as(&said);
             let over = begun.elapsed() > self.patience;
             match alike(&step.shown, &said, &self.names) {
-                Ok(names) => return Ok(self.names = names),
+                Ok(names) => {
+                    self.names = names;
+                    return Ok(());
+                }
                 Err(_) if only_looks(typed) && !over => std::thread::sleep(LOOK_EVERY),
                 Err(against) => return Err(Difference { said, against }),
             }
@@ -106,7 +110,10 @@ impl Walk {
             let said = started.running.so_far();
             let said = self.shown_as(&said);
             match alike(shown, &said, &self.names) {
-                Ok(names) => return Ok(self.names = names),
+                Ok(names) => {
+                    self.names = names;
+                    return Ok(());
+                }
                 Err(against) if has_ended || begun.elapsed() > self.patience => {
                     return Err(Difference { said, against });
                 }
@@ -122,7 +129,10 @@ impl Walk {
         let said = started.running.stops();
         let said = self.shown_as(&said).split_off(before);
         match alike(&step.shown, &said, &self.names) {
-            Ok(names) => Ok(self.names = names),
+            Ok(names) => {
+                self.names = names;
+                Ok(())
+            }
             Err(against) => Err(Difference { said, against }),
         }
     }
@@ -227,7 +237,7 @@ fn with_free_ports(typed: &str) -> String {
     for piece in pieces {
         let (address, rest) = piece.split_at(piece.find(char::is_whitespace).unwrap_or(piece.len()));
         let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
-        text.push_str(&format!("--listen {host}:{}{rest}", free_port()));
+        let _ = write!(text, "--listen {host}:{}{rest}", free_port());
     }
     text
 }
