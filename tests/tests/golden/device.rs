@@ -1,4 +1,4 @@
-//! Golden runs of `regard` beside those of tests/tests/commands.rs and tests/tests/access.rs.
+//! Golden runs of `regard` beside those of `tests/tests/commands.rs` and `tests/tests/access.rs`.
 
 use regard_tests::harness::{Person, RelayProcess, Said, Transcript, free_port};
 use serde_json::Value;

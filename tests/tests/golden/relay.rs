@@ -1,4 +1,4 @@
-//! Golden runs of `regard-relay` beside those of tests/tests/access.rs and tests/tests/relay_settings.rs.
+//! Golden runs of `regard-relay` beside those of `tests/tests/access.rs` and `tests/tests/relay_settings.rs`.
 
 use regard_tests::harness::{Person, Program, RelayProcess, Transcript, command, free_port};
 
