@@ -176,7 +176,7 @@ pub(super) fn data(text: &str) -> Result<(), Failure> {
 
 /// A record in a sentence: its shortest id, what it is, and what it is called.
 pub(super) fn one_line(record: &RecordLine) -> String {
-    let title = if record.title.is_empty() { "(without a title)" } else { &record.title };
+    let title = if record.title.is_empty() { "(without a title)".into() } else { plain(&record.title) };
     format!("{} {} {title}", id(record), record.kind)
 }
 

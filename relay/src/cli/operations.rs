@@ -44,13 +44,14 @@ pub(super) enum Operation {
 
 impl Operation {
     pub(super) async fn run(self, places: &Places) -> Result<ExitCode, Failure> {
-        let data = &places.settings_with_data(&Flags::default())?.settings.data;
+        let data = || Ok::<_, Failure>(places.settings_with_data(&Flags::default())?.settings.data);
         match self {
             Self::Backup { to } => {
+                let data = data()?;
                 if !data.exists() {
-                    return Err(RelayError::Absent { path: data.clone() }.into());
+                    return Err(RelayError::Absent { path: data }.into());
                 }
-                let made = Admin::of(data).await?.backup(&to).await?;
+                let made = Admin::of(&data).await?.backup(&to).await?;
                 print(&made.folder.display().to_string())?;
                 eprintln!("The copy has {} rows and {} bytes.", made.rows, made.bytes);
                 eprintln!(
@@ -59,7 +60,8 @@ impl Operation {
                 Ok(ExitCode::SUCCESS)
             }
             Self::Restore { from, replace } => {
-                let restored = regard_relay::restore(&from, data, replace).await?;
+                let data = data()?;
+                let restored = regard_relay::restore(&from, &data, replace).await?;
                 for file in restored.set_aside {
                     eprintln!("What was there is now {}", file.display());
                 }
@@ -67,10 +69,10 @@ impl Operation {
                 Ok(ExitCode::SUCCESS)
             }
             Self::Check { folder, json } => {
-                let folder = folder.as_deref().unwrap_or(data);
+                let folder = folder.map_or_else(data, Ok)?;
                 // The database panics on some damage; it is told as damage, and a trace of it would only alarm.
                 std::panic::set_hook(Box::new(|_| ()));
-                let check = regard_relay::check(folder).await?;
+                let check = regard_relay::check(&folder).await?;
                 if json {
                     print(&serde_json::to_string_pretty(&check)?)?;
                 } else {

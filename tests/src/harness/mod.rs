@@ -3,6 +3,7 @@
 //! - [`RelayProcess`]: `regard-relay serve`, which can be killed and started again where it was.
 //! - [`Person`]: a store, the commands that are typed on it, and `regard up`.
 //! - [`Swallower`]: a proxy before a relay that can keep back what is pushed.
+//! - [`Running`]: a program that goes on running, with all that it says.
 //! - [`Watching`]: `regard watch`, event by event.
 //! - [`Streaming`]: a reader of a relay's visibility stream, over a plain socket.
 //! - [`stores`]: what stands in stores that nobody has open.
@@ -16,6 +17,7 @@ mod person;
 mod process;
 mod programs;
 mod relay;
+mod running;
 mod seed;
 pub mod stores;
 mod streaming;
@@ -25,7 +27,8 @@ mod watching;
 
 pub use person::{Person, Said};
 pub use programs::{Program, command};
-pub use relay::RelayProcess;
+pub use relay::{RelayProcess, free_port};
+pub use running::Running;
 pub use seed::Seed;
 pub use streaming::Streaming;
 pub use swallower::Swallower;

@@ -105,6 +105,12 @@ impl RelayProcess {
     }
 }
 
+/// A port of loopback that is free, and that the system gives to no outgoing connection.
+#[must_use]
+pub fn free_port() -> u16 {
+    free_address().port()
+}
+
 fn free_address() -> SocketAddr {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let width = u32::from(PORTS.end - PORTS.start);

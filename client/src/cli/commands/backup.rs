@@ -85,7 +85,8 @@ impl Check {
 
 fn people(check: &StoreCheck) -> String {
     if check.is_sound() {
-        return format!("Sound: {} records, {} rows.", check.records, check.rows);
+        let records = if check.records == 1 { "1 record".into() } else { format!("{} records", check.records) };
+        return format!("Sound: {records}, {} rows.", check.rows);
     }
     let more = (check.untold > 0).then(|| format!("and {} more", check.untold));
     check.damage.iter().cloned().chain(more).collect::<Vec<_>>().join("\n")

@@ -125,8 +125,8 @@ fn saved(visible: &Visible, names: &Value) -> String {
     let author = plain(names["author"].as_str().unwrap_or("another program"));
     let as_it_says = if visible.verified || visible.author.is_none() { "" } else { " (as it says)" };
     let record = serde_json::from_value::<RecordLine>(names["record"].clone());
-    let record = record
-        .map_or_else(|_| format!("{} {}", &visible.record.to_hex()[..8], visible.kind), |line| plain(&one_line(&line)));
+    let record =
+        record.map_or_else(|_| format!("{} {}", &visible.record.to_hex()[..8], visible.kind), |line| one_line(&line));
     let (saved, since) = (ago(visible.saved_at), ago(visible.visible_at));
     format!("{author}{as_it_says} saved {record} {saved}; visible since {since} (#{})", visible.seq)
 }
