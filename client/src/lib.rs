@@ -3,6 +3,7 @@
 //! - [`store`]: every record of the workspace on this device, in one redb file.
 //! - [`engine`]: performs what [`regard_core::sync::Session`] decides.
 //! - [`import`]: mail, cards and calendars as records.
+//! - [`export`]: records as files.
 //! - [`transport`]: the way to a relay, encrypted or not.
 //! - [`api`]: HTTP and JSON, the one way to a store.
 //! - [`cli`]: the command, a caller of the API.
@@ -12,6 +13,7 @@ pub mod api;
 pub mod cli;
 pub mod demo;
 pub mod engine;
+pub mod export;
 pub mod import;
 mod names;
 pub mod relay_http;

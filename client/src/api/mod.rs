@@ -6,6 +6,7 @@
 mod backup;
 mod client;
 mod control;
+mod export;
 mod import;
 mod members;
 mod outbox;
@@ -58,6 +59,8 @@ pub fn router(workspace: Workspace) -> Router {
         .route("/v1/records/{key}/restore", post(records::restore))
         .route("/v1/records/{key}/inspect", get(show::inspect))
         .route("/v1/import", post(import::import))
+        .route("/v1/import/stream", post(import::stream))
+        .route("/v1/export", post(export::export))
         .route("/v1/status", get(control::status))
         .route("/v1/sync", post(control::sync))
         .route("/v1/online", post(control::online))

@@ -26,12 +26,13 @@ mod card;
 mod component;
 mod draft;
 mod format;
+pub(crate) mod headers;
 mod mail;
 mod mailbox;
 mod moment;
-mod part;
-mod structure;
-mod text;
+pub(crate) mod part;
+pub(crate) mod structure;
+pub(crate) mod text;
 
 #[cfg(test)]
 mod fields;
