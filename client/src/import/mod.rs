@@ -81,8 +81,8 @@ pub fn stream(
     Ok(run.summary)
 }
 
-struct Run<'a> {
-    store: &'a Store,
+struct Run<'s, 'a> {
+    store: &'s Store,
     listener: Listener<'a>,
     batch: Vec<(Origin, Save)>,
     batch_bytes: usize,
@@ -95,8 +95,8 @@ struct Origin {
     kind: Kind,
 }
 
-impl<'a> Run<'a> {
-    fn new(store: &'a Store, listener: Listener<'a>) -> Self {
+impl<'s, 'a> Run<'s, 'a> {
+    fn new(store: &'s Store, listener: Listener<'a>) -> Self {
         Self { store, listener, batch: Vec::new(), batch_bytes: 0, summary: ImportSummary::default() }
     }
 

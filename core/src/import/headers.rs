@@ -246,6 +246,10 @@ fn is_plain(message: &Message<'_>, name: &HeaderName<'static>) -> bool {
     let (Some(header), None) = (headers.next(), headers.next()) else { return false };
     let Some(Ok(value)) = value_of(&message.raw_message, header).map(std::str::from_utf8) else { return false };
     let said = said(message, name);
+    if *name == HeaderName::Subject {
+        // Its text is all that it says, whatever it is encoded in; an empty one makes no field.
+        return !said.is_empty() && one_line(&said) == said;
+    }
     plain(name, &one_line(&said)).is_some_and(|plain| one_line(value) == plain)
 }
 

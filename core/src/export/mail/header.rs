@@ -1,5 +1,6 @@
 //! The headers of an exported message.
 
+use mail_builder::encoders::base64::base64_encode_slice;
 use mail_builder::headers::Header;
 use mail_builder::headers::address::Address as Written;
 use mail_builder::headers::text::Text;
@@ -120,7 +121,8 @@ fn generate(name: &HeaderName<'static>, value: &str, out: &mut Vec<u8>) {
     }
     let Some(plain) = headers::plain(name, value) else { return };
     let field = FIELDS.iter().find(|(_, found)| found == name).map_or("", |(field, _)| field);
-    let forms: [fn(&HeaderName<'static>, &str) -> Option<Vec<u8>>; 3] = [in_ascii, in_encoded_words, as_it_is];
+    let forms: [fn(&HeaderName<'static>, &str) -> Option<Vec<u8>>; 4] =
+        [in_ascii, in_encoded_words, in_base64, as_it_is];
     let mut written = forms.iter().filter_map(|form| form(name, &plain));
     let first = written.next();
     let is_read_back = |bytes: &Vec<u8>| read_back(bytes.clone(), field, name).as_deref() == Some(value);
@@ -148,6 +150,24 @@ fn in_encoded_words(name: &HeaderName<'static>, plain: &str) -> Option<Vec<u8>> 
         _ => write(name.as_str(), &addresses(name, plain)?, &mut out),
     }
     Some(out)
+}
+
+/// Each piece in an encoded word of its own: for a text that looks like encoded words and is none.
+fn in_base64(name: &HeaderName<'static>, plain: &str) -> Option<Vec<u8>> {
+    /// An encoded word has at most 75 characters.
+    const PIECE_BYTES_MAX: usize = 42;
+    if *name != HeaderName::Subject {
+        return None;
+    }
+    let (mut words, mut rest) = (Vec::new(), plain);
+    while !rest.is_empty() {
+        let (piece, after) = rest.split_at(rest.floor_char_boundary(PIECE_BYTES_MAX));
+        let mut encoded = [0; PIECE_BYTES_MAX.div_ceil(3) * 4];
+        let length = base64_encode_slice(piece.as_bytes(), &mut encoded);
+        words.push(format!("=?utf-8?B?{}?=", String::from_utf8_lossy(&encoded[..length])));
+        rest = after;
+    }
+    Some(folded(name, &words.join(" ")))
 }
 
 /// The addresses of a field, for writing each name in encoded words where it needs them.
