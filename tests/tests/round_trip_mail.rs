@@ -68,7 +68,7 @@ fn headers(bytes: &[u8]) -> Vec<(String, String)> {
     let bytes = bytes.trim_ascii_start();
     let end = bytes.iter().position(|byte| *byte == b'\n').map_or(0, |end| end + 1);
     let bytes = if bytes.starts_with(b"From ") || bytes.starts_with(b">From ") { &bytes[end..] } else { bytes };
-    let decoded = MessageParser::new().default_header_text().parse_headers(bytes);
+    let decoded = MessageParser::new().header_text(HeaderName::Subject).default_header_text().parse_headers(bytes);
     let Some(message) = decoded else { return Vec::new() };
     let text =
         |value: &HeaderValue<'_>| value.as_text().unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ");

@@ -84,13 +84,13 @@ fn external(entry: &Entry, kept: &str) -> Vec<u8> {
     let mut outer = ContentType::new("message/external-body").attribute("access-type", ACCESS_TYPE);
     for name in ["sha256", "size", "type", "name"] {
         if let Some(value) = said(name).filter(|value| !value.is_empty()) {
-            outer = outer.attribute(name, value);
+            outer = with_parameter(outer, name, value);
         }
     }
     let name = said("name").filter(|name| !name.is_empty());
     let attachment = || {
         let disposition = ContentType::new("attachment");
-        name.iter().fold(disposition, |disposition, name| disposition.attribute("filename", name.clone()))
+        name.iter().fold(disposition, |disposition, name| with_parameter(disposition, "filename", name.clone()))
     };
     let mut out = Vec::new();
     write("Content-Type", &outer, &mut out);
@@ -110,6 +110,17 @@ fn external(entry: &Entry, kept: &str) -> Vec<u8> {
     }
     out.extend_from_slice(b"\r\n");
     out
+}
+
+/// Many programs decode encoded words in parameters, so a text that looks like one is written with its bytes as numbers (RFC 2231).
+fn with_parameter(to: ContentType<'static>, name: &'static str, value: String) -> ContentType<'static> {
+    if !value.contains("=?") {
+        return to.attribute(name, value);
+    }
+    let byte =
+        |byte: u8| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+    let numbers: String = value.bytes().map(byte).collect();
+    to.attribute(format!("{name}*"), format!("utf-8''{numbers}"))
 }
 
 const UNKNOWN_TYPE: &str = "application/octet-stream";
