@@ -84,7 +84,7 @@ fn headers_that_no_field_gives_back_are_kept_as_they_were() {
         "Received: from b by c;\n Sun, 22 Nov 2026 10:00:02 +0100\nReceived: from a by b; Sun, 22 Nov 2026 09:00:01 +0000\n\
          Subject: Offer\nX-Spam: no\nx-spam:  \n  yes\nDate: Sun, 22 Nov 2026 10:00:00 +0100 (CET)\nTo: Ana\n\t<ana@x.org>\n\
          Cc: \"Ben\" <ben@x.org>\nMIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\nContent-Language: de\n\
-         X-Regard-Content-Type: text/plain; format=flowed\nX-Regard-Truncated: body: cut\nX-Raw: gr\u{fffd}n\n\nHi",
+         X-Regard-Content-Type: text/plain; format=flowed\nX-Regard-Truncated: body: cut\nX-Raw: gr\u{fffd}n\nBcc:\n\nHi",
         &[
             "email content",
             "received=2026-11-22T10:00:02+01:00",
@@ -96,7 +96,7 @@ fn headers_that_no_field_gives_back_are_kept_as_they_were() {
             "unknown[header lines]=Received: from b by c;\n Sun, 22 Nov 2026 10:00:02 +0100\n\
              Received: from a by b; Sun, 22 Nov 2026 09:00:01 +0000\nX-Spam: no\nx-spam:  \n  yes\n\
              Date: Sun, 22 Nov 2026 10:00:00 +0100 (CET)\nCc: \"Ben\" <ben@x.org>\nContent-Language: de\n\
-             Content-Type: text/plain; format=flowed\nX-Raw: gr\u{fffd}n",
+             Content-Type: text/plain; format=flowed\nX-Raw: gr\u{fffd}n\nBcc:",
             "body=Hi",
         ],
     );

@@ -8,6 +8,7 @@ use mail_parser::decoders::charsets::map::charset_decoder;
 use mail_parser::{Addr, Address, DateTime, Header, HeaderName, HeaderValue, Message};
 
 use super::draft::Draft;
+use super::structure;
 use super::text::one_line;
 use crate::limits::IMPORT_HEADERS_BYTES_MAX;
 
@@ -70,7 +71,7 @@ pub(crate) fn plain(name: &HeaderName<'static>, value: &str) -> Option<String> {
 /// field has, such as the spelling of an address, a comment behind a date, or a second subject.
 pub(super) fn keep(message: &Message<'_>, draft: &mut Draft) {
     let headers = message.headers();
-    let is_given_back: Vec<bool> = FIELDS.iter().map(|(_, name)| is_plain(message, name)).collect();
+    let is_given_back: Vec<bool> = FIELDS.iter().map(|(_, name)| is_given_back(message, name)).collect();
     let (mut lines, mut left_out) = (String::new(), 0_usize);
     for header in headers {
         let field = FIELDS.iter().position(|(_, name)| *name == header.name);
@@ -240,17 +241,37 @@ fn rfc5322(moment: &str) -> Option<String> {
     Some(format!("{text} {zone}"))
 }
 
-/// Whether the only header of this name stands as it would be written.
-fn is_plain(message: &Message<'_>, name: &HeaderName<'static>) -> bool {
+/// Whether nothing is lost where the headers of this name are written from what they say.
+fn is_given_back(message: &Message<'_>, name: &HeaderName<'static>) -> bool {
+    let raw = &message.raw_message;
     let mut headers = message.headers().iter().filter(|header| header.name == *name);
-    let (Some(header), None) = (headers.next(), headers.next()) else { return false };
-    let Some(Ok(value)) = value_of(&message.raw_message, header).map(std::str::from_utf8) else { return false };
+    let Some(header) = headers.next() else { return false };
     let said = said(message, name);
-    if *name == HeaderName::Subject {
-        // Its text is all that it says, whatever it is encoded in; an empty one makes no field.
-        return !said.is_empty() && one_line(&said) == said;
+    if said.is_empty() {
+        return false;
     }
-    plain(name, &one_line(&said)).is_some_and(|plain| one_line(value) == plain)
+    let is_utf8 = |header: &Header<'_>| value_of(raw, header).is_some_and(|value| std::str::from_utf8(value).is_ok());
+    if !is_utf8(header) || !headers.clone().all(is_utf8) {
+        // What can be kept of such bytes may say something else than they did.
+        return said_by_kept(message, name).as_deref() != Some(&said);
+    }
+    if headers.next().is_some() {
+        return false;
+    }
+    if *name == HeaderName::Subject {
+        // Its text is all that it says, whatever it is encoded in.
+        return one_line(&said) == said;
+    }
+    let value = value_of(raw, header).map(String::from_utf8_lossy).unwrap_or_default();
+    plain(name, &one_line(&said)).is_some_and(|plain| one_line(&value) == plain)
+}
+
+/// What the headers of this name say in the form in which they would be kept.
+fn said_by_kept(message: &Message<'_>, name: &HeaderName<'static>) -> Option<String> {
+    let headers = message.headers().iter().filter(|header| header.name == *name);
+    let lines: Vec<_> = headers.map(|header| text_of(&message.raw_message, header, true)).collect();
+    let text = format!("{}\n\n", lines.join("\n"));
+    structure::with_headers(text.as_bytes(), |message| said(message, name))
 }
 
 /// Whether a header says nothing but how the file was put together, which an export does in its own way.
