@@ -7,6 +7,8 @@
 
 mod header;
 
+pub(crate) use header::generated as generated_header;
+
 use mail_builder::headers::Header;
 use mail_builder::headers::content_type::ContentType;
 use mail_builder::mime::MimePart;

@@ -13,5 +13,6 @@ mod mailbox;
 pub use calendar::calendar;
 pub use card::card;
 pub use joined::JoinedCalendars;
+pub(crate) use mail::generated_header;
 pub use mail::message;
 pub use mailbox::mailbox_entry;

@@ -10,6 +10,7 @@ use mail_parser::{Addr, Address, DateTime, Header, HeaderName, HeaderValue, Mess
 use super::draft::Draft;
 use super::structure;
 use super::text::one_line;
+use crate::export::generated_header;
 use crate::limits::IMPORT_HEADERS_BYTES_MAX;
 
 /// The fields of one value that are headers, in the order in which they are written.
@@ -251,19 +252,30 @@ fn is_given_back(message: &Message<'_>, name: &HeaderName<'static>) -> bool {
         return false;
     }
     let is_utf8 = |header: &Header<'_>| value_of(raw, header).is_some_and(|value| std::str::from_utf8(value).is_ok());
-    if !is_utf8(header) || !headers.clone().all(is_utf8) {
-        // What can be kept of such bytes may say something else than they did.
-        return said_by_kept(message, name).as_deref() != Some(&said);
+    let are_utf8 = is_utf8(header) && headers.clone().all(is_utf8);
+    if !are_utf8 && said_by_kept(message, name).as_deref() != Some(&said) {
+        // What can be kept of such bytes says something else than they did.
+        return true;
     }
     if headers.next().is_some() {
         return false;
     }
+    let line = one_line(&said);
     if *name == HeaderName::Subject {
         // Its text is all that it says, whatever it is encoded in.
-        return one_line(&said) == said;
+        return line == said;
     }
     let value = value_of(raw, header).map(String::from_utf8_lossy).unwrap_or_default();
-    plain(name, &one_line(&said)).is_some_and(|plain| one_line(&value) == plain)
+    let value = one_line(&value);
+    if plain(name, &line).is_some_and(|plain| value == plain) {
+        return true;
+    }
+    let is_encoded = value.contains("=?");
+    is_encoded
+        && generated_header(name, &line).is_some_and(|bytes| {
+            let generated = String::from_utf8_lossy(&bytes);
+            generated.split_once(':').is_some_and(|(_, generated)| one_line(generated) == value)
+        })
 }
 
 /// What the headers of this name say in the form in which they would be kept.

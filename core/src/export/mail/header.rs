@@ -114,23 +114,27 @@ fn read_back(mut bytes: Vec<u8>, field: &str, name: &HeaderName<'static>) -> Opt
     Some(cut(&one_line(&said), bytes_max).to_owned())
 }
 
-/// Writes a field's header in the first form that is read back as the field's value.
 fn generate(name: &HeaderName<'static>, value: &str, out: &mut Vec<u8>) {
+    out.extend(generated(name, value).unwrap_or_default());
+}
+
+/// A field's header, with its name, in the first form that is read back as the field's value; none for an empty field, and
+/// where the value cannot be written at all.
+pub(crate) fn generated(name: &HeaderName<'static>, value: &str) -> Option<Vec<u8>> {
     if value.is_empty() {
-        return;
+        return None;
     }
-    let Some(plain) = headers::plain(name, value) else { return };
+    let plain = headers::plain(name, value)?;
     let field = FIELDS.iter().find(|(_, found)| found == name).map_or("", |(field, _)| field);
     let forms: [fn(&HeaderName<'static>, &str) -> Option<Vec<u8>>; 4] =
         [in_ascii, in_encoded_words, in_base64, as_it_is];
     let mut written = forms.iter().filter_map(|form| form(name, &plain));
     let first = written.next();
     let is_read_back = |bytes: &Vec<u8>| read_back(bytes.clone(), field, name).as_deref() == Some(value);
-    let chosen = match first {
+    match first {
         Some(first) if !is_read_back(&first) => written.find(is_read_back).or(Some(first)),
         first => first,
-    };
-    out.extend(chosen.unwrap_or_default());
+    }
 }
 
 fn in_ascii(name: &HeaderName<'static>, plain: &str) -> Option<Vec<u8>> {
@@ -149,7 +153,8 @@ fn in_encoded_words(name: &HeaderName<'static>, plain: &str) -> Option<Vec<u8>> 
         HeaderName::InReplyTo | HeaderName::References => return None,
         _ => write(name.as_str(), &addresses(name, plain)?, &mut out),
     }
-    Some(out)
+    // Where nothing had to be encoded the text is best as it is.
+    out.windows(2).any(|two| two == b"=?").then_some(out)
 }
 
 /// Each piece in an encoded word of its own: for a text that looks like encoded words and is none.
