@@ -4,6 +4,7 @@
 //! - [`engine`]: performs what [`regard_core::sync::Session`] decides.
 //! - [`query`]: the filters that people type.
 //! - [`import`]: mail, cards and calendars as records.
+//! - [`export`]: records as files.
 //! - [`transport`]: the way to a relay, encrypted or not.
 //! - [`api`]: HTTP and JSON, the one way to a store.
 //! - [`cli`]: the command, a caller of the API.
@@ -16,6 +17,7 @@ pub mod cli;
 pub mod demo;
 pub mod doctor;
 pub mod engine;
+pub mod export;
 pub mod import;
 mod names;
 pub mod query;

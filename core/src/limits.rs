@@ -50,6 +50,8 @@ pub const KEY_BYTES_MAX: usize = 1024;
 pub const IMPORT_ITEM_BYTES_MAX: usize = 64 << 20;
 /// Bytes that all entries of one imported record may take together: with the body and its HTML form they fit one change.
 pub const IMPORT_ENTRIES_BYTES_MAX: usize = 1 << 20;
+/// Bytes of a mail's headers that are kept verbatim. Real ones have up to 30 KB; mail servers stop between 64 KB and 1 MB.
+pub const IMPORT_HEADERS_BYTES_MAX: usize = 256 << 10;
 /// Bytes that all edits of one imported record may take together. What is left of [`CHANGE_BYTES_MAX`] is room for columns.
 pub const IMPORT_RECORD_BYTES_MAX: usize = CHANGE_BYTES_MAX - (512 << 10);
 /// Bytes of a picture, a sound or a key in a card that are kept with the record. Pictures in real cards have 2-110 KB; what is

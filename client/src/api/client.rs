@@ -134,9 +134,31 @@ impl Client {
         method: Method,
         path: &str,
         body: Option<&(impl Serialize + Sync)>,
-        mut each: impl FnMut(T) -> Result<Next, Problem>,
+        each: impl FnMut(T) -> Result<Next, Problem>,
     ) -> Result<(), Problem> {
         let response = self.request(method, path, body).await?;
+        self.each_line(response, each).await
+    }
+
+    /// Sends `pieces` as the body while the answer is read, as [`Client::lines`] reads it.
+    ///
+    /// # Errors
+    /// As [`Client::lines`]; and where a piece is an error.
+    pub async fn stream_lines<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        pieces: impl futures_util::Stream<Item = std::io::Result<Vec<u8>>> + Send + 'static,
+        each: impl FnMut(T) -> Result<Next, Problem>,
+    ) -> Result<(), Problem> {
+        let response = self.send(Method::POST, path, Body::from_stream(pieces)).await?;
+        self.each_line(response, each).await
+    }
+
+    async fn each_line<T: DeserializeOwned>(
+        &self,
+        response: Response<Body>,
+        mut each: impl FnMut(T) -> Result<Next, Problem>,
+    ) -> Result<(), Problem> {
         if !response.status().is_success() {
             let bytes =
                 Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await.map_err(|e| self.cut(&e))?;
@@ -187,9 +209,13 @@ impl Client {
         body: Option<&(impl Serialize + Sync)>,
     ) -> Result<Response<Body>, Problem> {
         let json = body.map(serde_json::to_vec).transpose().map_err(|error| broken(&error))?;
+        self.send(method, path, json.map_or_else(Body::empty, Body::from)).await
+    }
+
+    async fn send(&self, method: Method, path: &str, body: Body) -> Result<Response<Body>, Problem> {
         let request = Request::builder().method(method).uri(path).header(HOST, "regard");
         let request = request.header(CONTENT_TYPE, "application/json");
-        let request = request.body(json.map_or_else(Body::empty, Body::from)).map_err(|error| broken(&error))?;
+        let request = request.body(body).map_err(|error| broken(&error))?;
         match &self.way {
             Way::Here { router, .. } => match router.clone().oneshot(request).await {
                 Ok(response) => Ok(response),

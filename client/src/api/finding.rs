@@ -52,7 +52,8 @@ pub(super) async fn search(
     Ok(Json(RecordList { records, more, next: None, stopped_after: None, as_of }))
 }
 
-async fn filter(workspace: &Workspace, asked: ListQuery) -> Result<Filter, Failure> {
+/// What a caller asked for, with the records that it names found.
+pub(super) async fn filter(workspace: &Workspace, asked: ListQuery) -> Result<Filter, Failure> {
     let invalid = |message: String, hint: &str| Problem::new(ProblemCode::Invalid, message).hint(hint);
     let mut query = query::parse(asked.filter.as_deref().unwrap_or_default())
         .map_err(|error| invalid(error.to_string(), &error.hint))?;

@@ -7,6 +7,7 @@ mod backup;
 mod client;
 mod control;
 mod doctor;
+mod export;
 mod finding;
 mod import;
 mod members;
@@ -68,6 +69,8 @@ pub fn router(workspace: Workspace) -> Router {
         .route("/v1/undo", post(undo::undo))
         .route("/v1/doctor", get(doctor::doctor))
         .route("/v1/import", post(import::import))
+        .route("/v1/import/stream", post(import::stream))
+        .route("/v1/export", post(export::export))
         .route("/v1/status", get(control::status))
         .route("/v1/sync", post(control::sync))
         .route("/v1/online", post(control::online))

@@ -47,9 +47,9 @@ pub(super) async fn inspect(
     workspace.in_store(move |store| Ok(inspect::document(id, &store.document(id)?))).await.map(Json)
 }
 
-type Items = BTreeMap<String, BTreeMap<String, Scalar>>;
+pub(super) type Items = BTreeMap<String, BTreeMap<String, Scalar>>;
 
-fn contents(document: &Document) -> (BTreeMap<String, Scalar>, BTreeMap<String, Items>) {
+pub(super) fn contents(document: &Document) -> (BTreeMap<String, Scalar>, BTreeMap<String, Items>) {
     let (mut fields, mut entries) = (BTreeMap::new(), BTreeMap::new());
     for field in schema::fields(document.kind()) {
         if let Form::Entries(_) = field.form {

@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod edit;
+pub mod transfer;
 
 use std::collections::BTreeMap;
 
@@ -219,6 +220,9 @@ pub struct SaveAnswer {
 pub struct ImportRequest {
     /// Absolute paths of files and folders.
     pub paths: Vec<std::path::PathBuf>,
+    /// What all of them hold; each file's own format where it is absent.
+    #[serde(default)]
+    pub format: Option<transfer::Format>,
 }
 
 /// One line of the answer to `POST /v1/import`.
@@ -229,8 +233,13 @@ pub enum ImportEvent {
     Progress {
         /// Files read.
         files: u64,
-        /// Files found.
+        /// Files found so far.
         of: u64,
+    },
+    /// A path that was named is not there.
+    Missing {
+        /// The path.
+        path: String,
     },
     /// Something did not become a record.
     Skipped {
@@ -258,6 +267,9 @@ pub struct ImportSummary {
     pub existed: u64,
     /// Things that did not become records.
     pub skipped: u64,
+    /// Paths that were named and are not there.
+    #[serde(default)]
+    pub missing: u64,
 }
 
 /// `GET /v1/status`.

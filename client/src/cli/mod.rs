@@ -63,6 +63,7 @@ enum Command {
     Delete(c::delete::Delete),
     Undelete(c::delete::Undelete),
     Import(c::import::Import),
+    Export(c::export::Export),
     Sync(c::link::Sync),
     Status(c::status::Status),
     #[command(subcommand)]
@@ -134,6 +135,7 @@ async fn run(command: Command, context: &Context<'_>) -> Result<(), Failure> {
         Command::Delete(command) => command.run(context).await,
         Command::Undelete(command) => command.run(context).await,
         Command::Import(command) => command.run(context).await,
+        Command::Export(command) => command.run(context).await,
         Command::Sync(command) => command.run(context).await,
         Command::Status(command) => command.run(context).await,
         Command::Outbox(command) => command.run(context).await,

@@ -131,7 +131,7 @@ impl Output {
     pub(super) fn progress(&self, length: u64) -> ProgressBar {
         let hidden = self.json || !std::io::stderr().is_terminal();
         let bar = if hidden { ProgressBar::hidden() } else { ProgressBar::new(length) };
-        let style = ProgressStyle::with_template("{bar:30} {pos}/{len} files, {eta} left");
+        let style = ProgressStyle::with_template("{bar:30} {pos} of {len} files found so far");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         bar.enable_steady_tick(Duration::from_millis(200));
         bar

@@ -1,6 +1,6 @@
-//! Importing files and folders: each message, card and calendar entry becomes a record, or there is a reason why not.
+//! Importing files, folders and streams: each message, card and calendar entry becomes a record, or there is a reason why not.
 
-mod files;
+mod walk;
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Cursor, Read};
@@ -14,46 +14,76 @@ use crate::api::types::{ImportEvent, ImportSummary};
 use crate::store::{Save, SaveOutcome, Store, StoreError, Work};
 use crate::system::{SystemEntropy, now};
 use crate::tracking;
+use walk::{Found, Walk};
 
 /// Bytes that are read to see what a file is.
 const START_BYTES: usize = 1024;
 
-/// Imports everything below `paths`, telling what happens and how many saves became durable. Never more than one message or
-/// one file of cards or a calendar is in memory, beside the batch that is being saved.
+/// Whom an import tells what happens.
+pub struct Listener<'a> {
+    /// What happens.
+    pub tell: &'a mut dyn FnMut(ImportEvent),
+    /// How many saves became durable.
+    pub saved: &'a mut dyn FnMut(usize),
+}
+
+/// Imports everything below `paths`, in the format that is said or that each file has. Never more than one message or one file
+/// of cards or a calendar is in memory, beside the batch that is being saved and some thousand names of a folder.
 ///
 /// # Errors
 /// Where the store fails. What was saved before is saved; importing again goes on.
-pub fn import(
+pub fn paths(
     store: &Store,
     paths: &[PathBuf],
-    tell: &mut dyn FnMut(ImportEvent),
-    saved: &mut dyn FnMut(usize),
+    format: Option<Format>,
+    listener: Listener<'_>,
 ) -> Result<ImportSummary, StoreError> {
-    let found = files::below(paths, &mut |file, reason| {
-        tell(ImportEvent::Skipped { file: file.display().to_string(), what: "the path".into(), reason });
-    });
-    let mut run = Run {
-        store,
-        tell,
-        saved,
-        batch: Vec::new(),
-        batch_bytes: 0,
-        summary: ImportSummary { skipped: found.unreadable, ..ImportSummary::default() },
-    };
-    let of = found.files.len() as u64;
-    for path in &found.files {
-        run.file(path)?;
-        run.summary.files += 1;
-        (run.tell)(ImportEvent::Progress { files: run.summary.files, of });
+    let mut run = Run::new(store, listener);
+    let mut walk = Walk::over(paths);
+    while let Some(found) = walk.next() {
+        match found {
+            Found::Missing(path) => {
+                run.summary.missing += 1;
+                (run.listener.tell)(ImportEvent::Missing { path: path.display().to_string() });
+            }
+            Found::Refused(path, reason) => run.skipped(&path.display().to_string(), "the path", &reason),
+            Found::File(path, of_place) => {
+                run.file(&path, format.or(of_place))?;
+                run.summary.files += 1;
+                let files = run.summary.files;
+                (run.listener.tell)(ImportEvent::Progress { files, of: files + walk.waiting() as u64 });
+            }
+        }
     }
     run.save_batch()?;
     Ok(run.summary)
 }
 
-struct Run<'a> {
-    store: &'a Store,
-    tell: &'a mut dyn FnMut(ImportEvent),
-    saved: &'a mut dyn FnMut(usize),
+/// Imports what `reader` gives, in the format that is said or that its beginning has. `name` is what it is called in what is
+/// told.
+///
+/// # Errors
+/// As [`paths`].
+pub fn stream(
+    store: &Store,
+    reader: impl Read,
+    name: &str,
+    format: Option<Format>,
+    listener: Listener<'_>,
+) -> Result<ImportSummary, StoreError> {
+    let mut run = Run::new(store, listener);
+    match begin(reader, "", format) {
+        Ok((format, reader)) => run.read(name, format, reader)?,
+        Err(reason) => run.skipped(name, "the input", &reason),
+    }
+    run.summary.files = 1;
+    run.save_batch()?;
+    Ok(run.summary)
+}
+
+struct Run<'s, 'a> {
+    store: &'s Store,
+    listener: Listener<'a>,
     batch: Vec<(Origin, Save)>,
     batch_bytes: usize,
     summary: ImportSummary,
@@ -65,21 +95,29 @@ struct Origin {
     kind: Kind,
 }
 
-impl Run<'_> {
-    fn file(&mut self, path: &Path) -> Result<(), StoreError> {
+impl<'s, 'a> Run<'s, 'a> {
+    fn new(store: &'s Store, listener: Listener<'a>) -> Self {
+        Self { store, listener, batch: Vec::new(), batch_bytes: 0, summary: ImportSummary::default() }
+    }
+
+    fn file(&mut self, path: &Path, format: Option<Format>) -> Result<(), StoreError> {
         let name = path.display().to_string();
-        let (format, reader) = match open(path, &name) {
-            Ok(opened) => opened,
+        let opened = File::open(path).map_err(|error| error.to_string()).and_then(|file| begin(file, &name, format));
+        match opened {
+            Ok((format, reader)) => self.read(&name, format, reader),
             Err(reason) => {
                 self.skipped(&name, "the file", &reason);
-                return Ok(());
+                Ok(())
             }
-        };
+        }
+    }
+
+    fn read(&mut self, name: &str, format: Format, reader: impl BufRead) -> Result<(), StoreError> {
         if format == Format::Mailbox {
             for message in parse::messages(reader) {
                 match message {
-                    Ok(message) => self.outcome(&name, parse::message(&message))?,
-                    Err(error) => self.skipped(&name, "a message", &error.to_string()),
+                    Ok(message) => self.outcome(name, parse::message(&message))?,
+                    Err(error) => self.skipped(name, "a message", &error.to_string()),
                 }
             }
             return Ok(());
@@ -89,11 +127,11 @@ impl Run<'_> {
             Ok(bytes) if format == Format::Calendar => parse::calendar(&bytes),
             Ok(bytes) => vec![parse::message(&bytes)],
             Err(reason) => {
-                self.skipped(&name, "the file", &reason);
+                self.skipped(name, "the file", &reason);
                 return Ok(());
             }
         };
-        outcomes.into_iter().try_for_each(|outcome| self.outcome(&name, outcome))
+        outcomes.into_iter().try_for_each(|outcome| self.outcome(name, outcome))
     }
 
     fn outcome(&mut self, name: &str, outcome: Outcome) -> Result<(), StoreError> {
@@ -128,7 +166,7 @@ impl Run<'_> {
         let (origins, saves): (Vec<_>, Vec<_>) = std::mem::take(&mut self.batch).into_iter().unzip();
         self.batch_bytes = 0;
         let outcomes = self.store.save_all(saves, &mut SystemEntropy)?;
-        (self.saved)(outcomes.iter().flatten().filter(|saved| saved.unit.is_some()).count());
+        (self.listener.saved)(outcomes.iter().flatten().filter(|saved| saved.unit.is_some()).count());
         for (origin, outcome) in origins.into_iter().zip(outcomes) {
             match outcome {
                 Ok(done) => self.count(origin.kind, done.records.first().map(|(_, outcome)| *outcome)),
@@ -149,17 +187,16 @@ impl Run<'_> {
     fn skipped(&mut self, file: &str, what: &str, reason: &str) {
         self.summary.skipped += 1;
         let (file, what, reason) = (file.to_owned(), what.to_owned(), reason.to_owned());
-        (self.tell)(ImportEvent::Skipped { file, what, reason });
+        (self.listener.tell)(ImportEvent::Skipped { file, what, reason });
     }
 }
 
-/// Opens a file and looks at its beginning; the reader begins there again.
-fn open(path: &Path, name: &str) -> Result<(Format, impl BufRead), String> {
-    let mut file = File::open(path).map_err(|error| error.to_string())?;
+/// Looks at the beginning of what is to be read; the reader begins there again.
+fn begin(mut reader: impl Read, name: &str, said: Option<Format>) -> Result<(Format, impl BufRead), String> {
     let mut start = Vec::new();
-    file.by_ref().take(START_BYTES as u64).read_to_end(&mut start).map_err(|error| error.to_string())?;
-    let format = Format::detect(name, &start).ok_or("it is no mail, no vCard and no calendar")?;
-    Ok((format, BufReader::new(Cursor::new(start).chain(file))))
+    reader.by_ref().take(START_BYTES as u64).read_to_end(&mut start).map_err(|error| error.to_string())?;
+    let format = said.or_else(|| Format::detect(name, &start)).ok_or("it is no mail, no vCard and no calendar")?;
+    Ok((format, BufReader::new(Cursor::new(start).chain(reader))))
 }
 
 fn whole(reader: impl Read) -> Result<Vec<u8>, String> {

@@ -6,7 +6,14 @@
 
 mod calendar;
 mod card;
+mod joined;
+mod mail;
+mod mailbox;
 
 pub(crate) use calendar::made;
 pub use calendar::{calendar, calendar_with_uid};
 pub use card::card;
+pub use joined::JoinedCalendars;
+pub(crate) use mail::generated_header;
+pub use mail::message;
+pub use mailbox::mailbox_entry;

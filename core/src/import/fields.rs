@@ -61,19 +61,48 @@ fn headers_become_fields() {
          In-Reply-To: <0@x>\nReferences: <a@x> <0@x>\n\nHi\r\nthere\n\n",
         &[
             "email message 1@x jurgen@example.org 2026-11-22T09:00:00Z",
-            "subject=Grüße an alle",
+            "date=2026-11-22T10:00:00+01:00",
             "from=Jürgen <Jurgen@Example.org>",
             "to=\"Doe, Ana\" <ana@example.org>, ben@example.org",
-            "date=2026-11-22T10:00:00+01:00",
+            "subject=Grüße an alle",
             "message_id=1@x",
             "in_reply_to=0@x",
             "references=a@x 0@x",
+            "unknown[header lines]=From: =?UTF-8?Q?J=C3=BCrgen?= <Jurgen@Example.org>",
             "body=Hi\nthere",
         ],
     );
     check_mail(
         "From ana@example.org Sat Jan  3 01:05:34 1996\nTo: Team: ana@example.org, ben@example.org;\nDate: soon\n\n",
-        &["email content", "to=Team: ana@example.org, ben@example.org;", "unknown[Date]=soon"],
+        &["email content", "to=Team: ana@example.org, ben@example.org;", "unknown[header lines]=Date: soon"],
+    );
+}
+
+#[test]
+fn headers_that_no_field_gives_back_are_kept_as_they_were() {
+    check_mail(
+        "Received: from b by c;\n Sun, 22 Nov 2026 10:00:02 +0100\nReceived: from a by b; Sun, 22 Nov 2026 09:00:01 +0000\n\
+         Subject: Offer\nX-Spam: no\nx-spam:  \n  yes\nDate: Sun, 22 Nov 2026 10:00:00 +0100 (CET)\nTo: Ana\n\t<ana@x.org>\n\
+         Cc: \"Ben\" <ben@x.org>\nMIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\nContent-Language: de\n\
+         X-Regard-Content-Type: text/plain; format=flowed\nX-Regard-Truncated: body: cut\nX-Raw: gr\u{fffd}n\nBcc:\n\nHi",
+        &[
+            "email content",
+            "received=2026-11-22T10:00:02+01:00",
+            "date=2026-11-22T10:00:00+01:00",
+            "to=Ana <ana@x.org>",
+            "cc=Ben <ben@x.org>",
+            "subject=Offer",
+            "unknown[truncated body]=cut",
+            "unknown[header lines]=Received: from b by c;\n Sun, 22 Nov 2026 10:00:02 +0100\n\
+             Received: from a by b; Sun, 22 Nov 2026 09:00:01 +0000\nX-Spam: no\nx-spam:  \n  yes\n\
+             Date: Sun, 22 Nov 2026 10:00:00 +0100 (CET)\nCc: \"Ben\" <ben@x.org>\nContent-Language: de\n\
+             Content-Type: text/plain; format=flowed\nX-Raw: gr\u{fffd}n\nBcc:",
+            "body=Hi",
+        ],
+    );
+    check_mail(
+        "Subject: a\nSubject: b\n\n",
+        &["email content", "subject=a", "unknown[header lines]=Subject: a\nSubject: b"],
     );
 }
 

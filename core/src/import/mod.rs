@@ -26,14 +26,15 @@ pub(crate) mod card;
 pub(crate) mod component;
 mod draft;
 mod format;
+pub(crate) mod headers;
 pub(crate) mod ical;
 mod mail;
 mod mailbox;
 mod moment;
-mod part;
-mod structure;
+pub(crate) mod part;
+pub(crate) mod structure;
 pub(crate) mod syntax;
-mod text;
+pub(crate) mod text;
 pub(crate) mod view;
 
 #[cfg(test)]

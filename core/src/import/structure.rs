@@ -10,6 +10,8 @@ use std::borrow::Cow;
 
 use mail_parser::{GetHeader, HeaderName, Message, MessageParser, MessagePart, MimeHeaders, PartType};
 
+use crate::record::document::guarded;
+
 /// How often one message is read anew, each time with one more of its encoded messages shown as a plain attachment.
 const ENCODED_MESSAGES_MAX: usize = 64;
 
@@ -18,14 +20,7 @@ const ENCODED_MESSAGES_MAX: usize = 64;
 /// # Errors
 /// A sentence without a full stop, where there are too many attached messages that are encoded.
 pub(super) fn with_parts<T>(bytes: &[u8], read: impl FnOnce(&Message<'_>) -> T) -> Result<Option<T>, String> {
-    let parser = MessageParser::new()
-        .with_mime_headers()
-        .with_date_headers()
-        .with_address_headers()
-        .with_message_ids()
-        .header_text(HeaderName::Subject)
-        // Read in another form than the parser looks for: so it decodes nothing.
-        .header_content_type(HeaderName::ContentTransferEncoding);
+    let parser = parser();
     let mut bytes = Cow::Borrowed(bytes);
     for _ in 0..=ENCODED_MESSAGES_MAX {
         let Some(message) = parser.parse(&bytes) else { return Ok(None) };
@@ -41,6 +36,22 @@ pub(super) fn with_parts<T>(bytes: &[u8], read: impl FnOnce(&Message<'_>) -> T) 
         }
     }
     Err(format!("it has more than {ENCODED_MESSAGES_MAX} attached messages that are encoded"))
+}
+
+/// Reads `bytes` as headers without a body and lets `read` look at them. Answers none where there are none.
+pub(crate) fn with_headers<T>(bytes: &[u8], read: impl FnOnce(&Message<'_>) -> T) -> Option<T> {
+    guarded(|| parser().parse_headers(bytes).map(|message| read(&message))).ok().flatten()
+}
+
+fn parser() -> MessageParser {
+    MessageParser::new()
+        .with_mime_headers()
+        .with_date_headers()
+        .with_address_headers()
+        .with_message_ids()
+        .header_text(HeaderName::Subject)
+        // Read in another form than the parser looks for: so it decodes nothing.
+        .header_content_type(HeaderName::ContentTransferEncoding)
 }
 
 /// Written over the first letter of the type of an attached message that is encoded (`xessage/rfc822`), or of its encoding.

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use mail_parser::decoders::charsets::map::charset_decoder;
 
 /// The text as one line: breaks and the space around them become one space.
-pub(super) fn one_line(text: &str) -> Cow<'_, str> {
+pub(crate) fn one_line(text: &str) -> Cow<'_, str> {
     let text = text.trim();
     if !text.contains(['\n', '\r']) {
         return Cow::Borrowed(text);
@@ -21,7 +21,7 @@ pub(super) fn plain_breaks(text: &str) -> String {
 }
 
 /// As much of the text as fits, whole characters only.
-pub(super) fn cut(text: &str, bytes_max: usize) -> &str {
+pub(crate) fn cut(text: &str, bytes_max: usize) -> &str {
     let mut end = bytes_max.min(text.len());
     while !text.is_char_boundary(end) {
         end -= 1;

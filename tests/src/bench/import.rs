@@ -5,7 +5,7 @@ use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use mail_parser::MessageParser;
-use regard_client::import;
+use regard_client::import::{self, Listener};
 use regard_client::store::{Identity, Store};
 use regard_client::system::SystemEntropy;
 use regard_core::import::{self as parse, Format};
@@ -25,7 +25,8 @@ pub(super) fn run(plan: &Plan, report: &mut Report) -> Result<(), Failure> {
         timed(|| Ok::<_, Failure>(messages.iter().filter_map(|message| parser.parse(message.as_slice())).count()))?;
     let identity = Identity::found("Bench", "Ana", "laptop", &mut SystemEntropy);
     let store = Store::create(&folder.path().join("store"), identity).doing("creating a store")?;
-    let imported = timed(|| import::import(&store, &mail.files, &mut |_| (), &mut |_| ()));
+    let imported =
+        timed(|| import::paths(&store, &mail.files, None, Listener { tell: &mut |_| (), saved: &mut |_| () }));
     let (summary, seconds) = imported.doing("importing")?;
     let created: u64 = summary.created.values().sum();
     let taken = usize::try_from(created + summary.existed + summary.skipped).unwrap_or(usize::MAX);

@@ -8,6 +8,7 @@ pub(super) mod delete;
 pub(super) mod device;
 pub(super) mod doctor;
 pub(super) mod edit;
+pub(super) mod export;
 pub(super) mod import;
 pub(super) mod init;
 pub(super) mod inspect;
@@ -33,6 +34,7 @@ use regard_core::record::Kind;
 use super::error::Failure;
 use super::output::{Output, one_line};
 use crate::api::types::SaveAnswer;
+use crate::api::types::transfer::Format;
 use crate::store::SaveOutcome;
 
 /// For requests without a body.
@@ -57,6 +59,12 @@ fn absolute(path: &std::path::Path) -> Result<std::path::PathBuf, Failure> {
 
 fn kind(text: &str) -> Result<Kind, String> {
     text.parse::<Kind>().map_err(|error| error.to_string())
+}
+
+fn format(text: &str) -> Result<Format, String> {
+    let found = Format::ALL.iter().find(|(_, name)| *name == text).map(|(format, _)| *format);
+    let names = || Format::ALL.map(|(_, name)| name).join(", ");
+    found.ok_or_else(|| format!("there is no format “{text}”; there are {}", names()))
 }
 
 /// Tells what a save did.
