@@ -63,7 +63,7 @@ async fn edit(
     let id = listed.id;
     for _ in 0..ATTEMPTS_MAX {
         let sheet = read.clone();
-        let (heads, merged) = workspace.in_store(move |store| Ok(merge(store, id, &sheet, mine)?)).await?;
+        let (heads, merged) = workspace.in_store(move |store| merge(store, id, &sheet, mine)).await?;
         let edits = match merged? {
             Ok(Merged { edits, conflicts }) if conflicts.is_empty() => edits,
             Ok(Merged { conflicts, .. }) => {

@@ -1,6 +1,6 @@
 use axum::Json;
 use axum::extract::State;
-use regard_core::id::DocumentId;
+use regard_core::id::{DocumentId, UnitId};
 use regard_core::record::undo::{self, Undo};
 use regard_core::wire::Scope;
 
@@ -70,9 +70,9 @@ async fn find(workspace: &Workspace, wanted: Option<String>) -> Result<OwnSave, 
     let prefix = wanted.as_deref().unwrap_or_default().replace('-', "").to_ascii_lowercase();
     let is_id = prefix.bytes().all(|byte| byte.is_ascii_hexdigit()) && (wanted.is_none() || !prefix.is_empty());
     let at_most = if wanted.is_some() { 2 } else { 1 };
-    let found = workspace.in_store(move |store| match is_id {
-        true => store.own_saves(at_most, |unit| unit.to_string().replace('-', "").starts_with(&prefix)),
-        false => Ok(Vec::new()),
+    let found = workspace.in_store(move |store| {
+        let is_meant = |unit: UnitId| is_id && unit.to_string().replace('-', "").starts_with(&prefix);
+        store.own_saves(at_most, is_meant)
     });
     let mut found = found.await?;
     match (found.len(), wanted) {

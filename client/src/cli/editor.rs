@@ -54,8 +54,9 @@ impl Draft {
         // An interrupt in the editor is the editor's matter.
         let _interrupts = unix::outlive_interrupts();
         let status = Command::new(program).args(arguments).arg(&self.path).status().map_err(|error| {
-            Failure::new(format!("the editor “{editor}” cannot be run: {error}"))
-                .hint(format!("{SET_EDITOR} {}", kept()))
+            // Nobody has written on it yet; one that cannot be removed is in nobody's way.
+            let _ = std::fs::remove_file(&self.path);
+            Failure::new(format!("the editor “{editor}” cannot be run: {error}")).hint(SET_EDITOR)
         })?;
         if !status.success() {
             return Err(

@@ -125,6 +125,8 @@ proptest! {
                     prop_assert_eq!(of(&found), of(&now), "{} is theirs", field);
                 } else if of(&now) == of(&base) {
                     prop_assert_eq!(of(&found), of(&wanted), "{} is mine", field);
+                } else if of(&now) != of(&wanted) {
+                    prop_assert_eq!(field, schema::notes(kind), "only words are merged in silence");
                 }
                 let of = |content: &Content| content.entries.get(field).cloned().unwrap_or_default();
                 let (base, wanted, now, found) = (of(&base), of(&wanted), of(&now), of(&found));

@@ -39,7 +39,7 @@ impl Add {
         let sending = Sending { context, place: &place, command, mine: false };
         let name = format!("new-{}", self.kind);
         if let Some(file) = self.from {
-            return sending.from_file(&file, &name).await;
+            return sending.of_file(&file, &name).await;
         }
         let is_terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
         if self.edit || self.assignments.is_empty() && is_terminal {

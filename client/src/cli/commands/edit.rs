@@ -49,7 +49,7 @@ impl Edit {
         let place = format!("{path}/sheet");
         let sending = Sending { context, place: &place, command: format!("regard edit {}", self.id), mine: self.mine };
         if let Some(file) = self.from {
-            return sending.from_file(&file, "sheet").await;
+            return sending.of_file(&file, "sheet").await;
         }
         let view: SheetView = ask(context, Method::GET, &place, NOTHING).await?;
         if self.print {
@@ -133,7 +133,7 @@ impl Sending<'_> {
         }
     }
 
-    pub(super) async fn from_file(self, file: &Path, name: &str) -> Result<(), Failure> {
+    pub(super) async fn of_file(self, file: &Path, name: &str) -> Result<(), Failure> {
         let is_stdin = file == Path::new("-");
         let text = if is_stdin { read(std::io::stdin().lock()) } else { std::fs::File::open(file).and_then(read) };
         let text = text.map_err(|error| {

@@ -72,14 +72,18 @@ impl Undo {
 fn list(saves: &OwnSaves) -> String {
     let mut table = table(&["SAVE", "MADE", "RECORDS"]);
     for save in &saves.saves {
-        let records: Vec<_> = save.records.iter().map(|record| plain(&one_line(record))).collect();
+        let records: Vec<_> = save.records.iter().map(one_line).collect();
         table.add_row(row([id(&save.save.to_string()), ago(save.saved_at), records.join(", ")]));
     }
     table.trim_fmt()
 }
 
 fn people(answer: &UndoAnswer, dry_run: bool) -> String {
-    let done = if dry_run { "Would take back" } else { "Taken back:" };
+    let done = match answer.records.iter().all(|record| record.steps.is_empty()) {
+        true => "Nothing goes back of",
+        false if dry_run => "Would take back",
+        false => "Taken back:",
+    };
     let mut text =
         format!("{done} save {BOLD}{}{BOLD:#} of {}\n", id(&answer.undone.to_string()), ago(answer.saved_at));
     for undone in &answer.records {
