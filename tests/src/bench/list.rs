@@ -94,7 +94,7 @@ fn findings(stocked: &Stocked) -> Vec<(&'static str, Finding<'_>)> {
 /// A place behind titles that begin with “m”, in the middle of all.
 fn middle_of_titles() -> String {
     let key: Vec<u8> = [b"m\0".as_slice(), &[0; 8]].concat();
-    key.iter().map(|byte| format!("{byte:02x}")).collect()
+    regard_core::id::to_hex(&key)
 }
 
 /// What it costs to open a file and to read as many rows as a page has, with nothing around it.
