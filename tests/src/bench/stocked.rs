@@ -40,7 +40,7 @@ impl Stocked {
         let store = Store::create(&path, identity).doing("creating a store")?;
         plan.tell(&format!("making {records} records"));
         let mut some = None;
-        let (_, seconds) = timed(|| {
+        let ((), seconds) = timed(|| {
             for from in (0..records).step_by(SAVES_TOGETHER) {
                 let numbers = from..records.min(from + SAVES_TOGETHER);
                 let saves: Vec<_> = numbers.map(|number| (number, DocumentId::random(&mut SystemEntropy))).collect();

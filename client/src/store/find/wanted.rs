@@ -162,7 +162,7 @@ impl Wanted {
                 matches!(check, Check::Link(_, None) | Check::Number(_, Numbers::Missing))
             }
             Check::Link(..) | Check::Number(..) => return None,
-            Check::Line(name, is) => is.any(shown_line(name, shown)?),
+            Check::Line(name, is) => is.any([shown_line(name, shown)?]),
             Check::Moment(name, times) => {
                 let shows_it = moment_field(shown.kind) == Some(*name);
                 if !shows_it && schema::find(shown.kind, name).is_some() {
@@ -236,25 +236,24 @@ pub(super) fn is_always_shown(name: &str) -> bool {
         .all(|kind| moment_field(kind) == Some(name))
 }
 
-/// What the projection tells of a line; none where the record must be opened for it.
-fn shown_line<'p>(name: &str, shown: &'p Projection) -> Option<Option<&'p str>> {
+/// What the projection tells of a line, nothing where it has none; none where the record must be opened for it.
+fn shown_line<'p>(name: &str, shown: &'p Projection) -> Option<&'p str> {
     if schema::find(shown.kind, name).is_none() {
-        return Some(None);
+        return Some("");
     }
     // What lists show instead of a missing name is not the name.
     let own_title = name == schema::title(shown.kind) && !matches!(shown.kind, Kind::Contact | Kind::Lead);
     let text = match (name, shown.kind) {
-        _ if own_title => Some(shown.title.as_str()),
-        ("company", _) => shown.company.as_deref(),
-        ("owner", _) => shown.owner.as_deref(),
-        ("status", _) => shown.status.as_deref(),
-        ("message_id", _) => shown.message_id.as_deref(),
-        ("from", Kind::Email) | ("location", Kind::Appointment) => Some(shown.detail.as_str()),
+        _ if own_title => shown.title.as_str(),
+        ("company", _) => shown.company.as_deref().unwrap_or_default(),
+        ("owner", _) => shown.owner.as_deref().unwrap_or_default(),
+        ("status", _) => shown.status.as_deref().unwrap_or_default(),
+        ("message_id", _) => shown.message_id.as_deref().unwrap_or_default(),
+        ("from", Kind::Email) | ("location", Kind::Appointment) => shown.detail.as_str(),
         _ => return None,
     };
     // A cut text may go on with what is looked for.
-    let is_whole = text.is_none_or(|text| text.len() < Projection::TEXT_CHARS_MAX);
-    is_whole.then_some(text)
+    (text.len() < Projection::TEXT_CHARS_MAX).then_some(text)
 }
 
 fn check(test: &Test, now: &Now) -> Result<Check, StoreError> {
