@@ -185,8 +185,10 @@ mod tests {
         let folder = tempfile::tempdir().expect("a temporary folder");
         for file in files {
             let path = folder.path().join(file);
-            std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder can be made");
-            if !file.ends_with('/') {
+            let is_folder = file.ends_with('/');
+            let folder = if is_folder { &path } else { path.parent().expect("a folder") };
+            std::fs::create_dir_all(folder).expect("a folder can be made");
+            if !is_folder {
                 std::fs::write(&path, b"").expect("a file can be written");
             }
         }

@@ -114,9 +114,10 @@ fn external(entry: &Entry, kept: &str) -> Vec<u8> {
     out
 }
 
-/// Many programs decode encoded words in parameters, so a text that looks like one is written with its bytes as numbers (RFC 2231).
+/// Many programs decode encoded words in parameters, and a fold may take the place of several spaces: texts with either are
+/// written with their bytes as numbers (RFC 2231).
 fn with_parameter(to: ContentType<'static>, name: &'static str, value: String) -> ContentType<'static> {
-    if !value.contains("=?") {
+    if !value.contains("=?") && !value.contains("  ") {
         return to.attribute(name, value);
     }
     let byte =

@@ -141,7 +141,7 @@ impl Export {
         if error.kind() == std::io::ErrorKind::AlreadyExists {
             let what = if path.is_dir() { "a file of that name in" } else { "the file" };
             return Failure::invalid(format!("{what} {} is there already", path.display()))
-                .hint("--force replaces it. Nothing of it was changed.");
+                .hint("--force replaces it.");
         }
         Failure::new(format!("{} cannot be written: {error}", path.display()))
     }

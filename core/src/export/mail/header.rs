@@ -103,7 +103,9 @@ fn says(lines: &[&str], field: &str, name: &HeaderName<'static>) -> Option<Strin
         return None;
     }
     let mut bytes = Vec::new();
-    lines.iter().for_each(|line| write_verbatim(line, &mut bytes));
+    for line in lines {
+        write_verbatim(line, &mut bytes);
+    }
     read_back(bytes, field, name)
 }
 
@@ -126,8 +128,7 @@ pub(crate) fn generated(name: &HeaderName<'static>, value: &str) -> Option<Vec<u
     }
     let plain = headers::plain(name, value)?;
     let field = FIELDS.iter().find(|(_, found)| found == name).map_or("", |(field, _)| field);
-    let forms: [fn(&HeaderName<'static>, &str) -> Option<Vec<u8>>; 4] =
-        [in_ascii, in_encoded_words, in_base64, as_it_is];
+    let forms: [Form; 4] = [in_ascii, in_encoded_words, in_base64, |name, plain| Some(folded(name, plain))];
     let mut written = forms.iter().filter_map(|form| form(name, &plain));
     let first = written.next();
     let is_read_back = |bytes: &Vec<u8>| read_back(bytes.clone(), field, name).as_deref() == Some(value);
@@ -137,12 +138,11 @@ pub(crate) fn generated(name: &HeaderName<'static>, value: &str) -> Option<Vec<u
     }
 }
 
+/// A way to write a header; none where it does not fit.
+type Form = fn(&HeaderName<'static>, &str) -> Option<Vec<u8>>;
+
 fn in_ascii(name: &HeaderName<'static>, plain: &str) -> Option<Vec<u8>> {
     plain.bytes().all(|byte| matches!(byte, b' '..=b'~')).then(|| folded(name, plain))
-}
-
-fn as_it_is(name: &HeaderName<'static>, plain: &str) -> Option<Vec<u8>> {
-    Some(folded(name, plain))
 }
 
 fn in_encoded_words(name: &HeaderName<'static>, plain: &str) -> Option<Vec<u8>> {
