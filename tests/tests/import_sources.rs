@@ -74,9 +74,9 @@ fn standard_input_is_imported_whatever_it_holds() {
     assert_eq!(answer["skipped"][0]["file"], "standard input");
     check(&ana, "X-Only: this\nSubject: later\n\nHi\n", &["--format", "eml"], json!({"email": 1}));
     // Through the socket of another process, while it is sent: more than any buffer on the way holds.
-    let many: String = (100..1_100)
-        .map(|number| format!("From a Sat Jan  3 01:05:34 1996\n{}{}\n", mail(number), "x\n".repeat(1_000)))
-        .collect();
+    let body = "x\n".repeat(1_000);
+    let many = (100..1_100)
+        .fold(String::new(), |many, number| many + "From a Sat Jan  3 01:05:34 1996\n" + &mail(number) + &body + "\n");
     ana.up();
     check(&ana, &many, &[], json!({"email": 1_000}));
     ana.stops();
