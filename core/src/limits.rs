@@ -182,6 +182,6 @@ pub const FRESHNESS_BOUND_MIN: Duration = Duration::from_secs(1);
 /// The longest time between two synchronizations of the address book that can be set.
 pub const ADDRESS_BOOK_EVERY_MAX: Duration = Duration::from_hours(30 * 24);
 /// Records that one list shows: some hundred kilobytes of text, and more than anybody reads.
-pub const LIST_ROWS_MAX: u64 = 10_000;
+pub const LIST_ROWS_MAX: usize = 10_000;
 /// Reports kept of how far another device was at which time.
 pub const RECEIPTS_PER_DEVICE_MAX: usize = 1_000;

@@ -5,6 +5,8 @@
 //! of it (`.json`). They are never written again. A version that writes records in another way adds a folder of its own:
 //! `REGARD_WRITE_FIXTURES=1 cargo test -p regard-core --test versions` writes those that are missing.
 
+#![allow(clippy::disallowed_methods, reason = "core opens no file; its tests read fixtures")]
+
 use std::path::{Path, PathBuf};
 
 use automerge::transaction::{CommitOptions, Transactable};

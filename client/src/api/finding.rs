@@ -1,6 +1,7 @@
 use axum::Json;
 use axum::extract::{Query, State};
 use jiff::tz::TimeZone;
+use regard_core::limits::LIST_ROWS_MAX;
 use regard_core::record::schema::{self, Form};
 use regard_core::record::{Document, Kind};
 
@@ -13,8 +14,6 @@ use crate::store::{Cursor, Filter, Page, Sort, Store, StoreError};
 use crate::system::now;
 
 const LIMIT_DEFAULT: usize = 50;
-/// Rows of one answer: a page of them is some megabytes.
-const LIMIT_MAX: usize = 10_000;
 /// Further fields of one list; each row that has any is opened.
 const COLUMNS_MAX: usize = 32;
 
@@ -41,7 +40,7 @@ pub(super) async fn search(
     State(workspace): State<Workspace>,
     Query(asked): Query<SearchQuery>,
 ) -> Result<Json<RecordList>, Failure> {
-    let limit = asked.limit.unwrap_or(LIMIT_DEFAULT).min(LIMIT_MAX);
+    let limit = asked.limit.unwrap_or(LIMIT_DEFAULT).min(LIST_ROWS_MAX);
     let SearchQuery { words, kind, .. } = asked;
     // One more than wanted tells whether there are more.
     let mut found = workspace.in_store(move |store| store.search(&words, kind, limit + 1)).await?;
@@ -91,7 +90,7 @@ pub(super) async fn filter(workspace: &Workspace, asked: ListQuery) -> Result<Fi
         sort: sort.or_else(|| after.as_ref().map(Cursor::sort)).unwrap_or_default(),
         after,
         offset: asked.offset,
-        limit: asked.limit.unwrap_or(LIMIT_DEFAULT).min(LIMIT_MAX),
+        limit: asked.limit.unwrap_or(LIMIT_DEFAULT).min(LIST_ROWS_MAX),
     })
 }
 

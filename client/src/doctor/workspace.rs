@@ -159,13 +159,13 @@ fn decisions(view: &DoctorView) -> Vec<Finding> {
     if view.contested > 0 {
         let count = counted(view.contested, "record is", "records are");
         let message = format!("{count} in conflict: {}", some(&view.contested_first, view.contested));
-        let hint = "`regard show ID` shows both values, `regard edit ID FIELD=VALUE` settles it.";
+        let hint = "`regard list is:conflict` lists them, `regard show ID` shows both values, `regard edit ID FIELD=VALUE` settles it.";
         findings.push(Finding::warning("conflicts", message, hint));
     }
     if view.undecided > 0 {
         let count = counted(view.undecided, "record was", "records were");
         let message = format!("{count} deleted while somebody edited: {}", some(&view.undecided_first, view.undecided));
-        let hint = "`regard undelete ID` keeps it, `regard delete ID` deletes it for good measure.";
+        let hint = "`regard list is:undecided` lists them; `regard undelete ID` keeps one, `regard delete ID` deletes it for good measure.";
         findings.push(Finding::warning("undecided", message, hint));
     }
     if findings.is_empty() {

@@ -51,7 +51,7 @@ fn people(record: &RecordView) -> String {
             let known = members
                 .iter()
                 .filter(|(member, value)| *member != "value" || value.to_string().to_lowercase() != item.to_lowercase())
-                .map(|(member, value)| format!("{member} {}", plain(&value.to_string())));
+                .map(|(member, value)| format!("{member} {}", shortened(&value.to_string())));
             let known = known.collect::<Vec<_>>().join(", ");
             let _ = writeln!(
                 text,
@@ -77,6 +77,14 @@ fn people(record: &RecordView) -> String {
         let _ = writeln!(text, "{}", save_line(save));
     }
     text
+}
+
+/// What is known of an item, as far as a person reads it; the whole stands in the JSON. A picture has a hundred thousand digits.
+fn shortened(text: &str) -> String {
+    const CHARS_MAX: usize = 200;
+    let kept: String = text.chars().take(CHARS_MAX).collect();
+    let more = if kept.len() < text.len() { format!("… ({} bytes)", text.len()) } else { String::new() };
+    format!("{}{more}", plain(&kept))
 }
 
 fn save_line(save: &SaveView) -> String {
