@@ -29,7 +29,9 @@ fn messages(corpus: &Path, folder: &str) -> Vec<(String, Vec<u8>)> {
         let name = path.display().to_string();
         let bytes = std::fs::read(&path).unwrap_or_else(|error| panic!("{name}: {error}"));
         match Format::detect(&name, &bytes) {
-            Some(Format::Message) if name.ends_with(".eml") => messages.push((name, bytes)),
+            Some(Format::Message) if Path::new(&name).extension().is_some_and(|ending| ending == "eml") => {
+                messages.push((name, bytes))
+            }
             Some(Format::Mailbox) => {
                 let found = import::messages(bytes.as_slice()).map(|found| found.expect("bytes in memory"));
                 messages.extend(found.enumerate().map(|(at, message)| (format!("{name} {at}"), message)));

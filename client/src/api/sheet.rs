@@ -77,7 +77,7 @@ async fn edit(
         };
         match save(&workspace, Work::Continue { id, heads, edits }).await {
             Err(Failure(problem)) if problem.code == ProblemCode::Conflict => {}
-            other => return other.map(|Json(answer)| Json(SheetAnswer::Saved(answer))),
+            other => return other.map(|Json(answer)| Json(SheetAnswer::Saved(Box::new(answer)))),
         }
     }
     let problem = Problem::new(ProblemCode::Conflict, "the record is being changed all the time");
@@ -107,7 +107,7 @@ async fn add(
     let id = identity::by_hand(&mut SystemEntropy);
     let Json(answer): Json<SaveAnswer> =
         save(&workspace, Work::Create { id, kind, notes: String::new(), edits }).await?;
-    Ok(Json(SheetAnswer::Saved(answer)))
+    Ok(Json(SheetAnswer::Saved(Box::new(answer))))
 }
 
 /// Reads a sheet, with the ids that people began to write completed.

@@ -56,7 +56,11 @@ pub const KEYS: &[Key] = &[
     key("colour", Takes::Word(&["auto", "always", "never"]), "Whether there are colours; auto: on a terminal"),
     key("pager", Takes::Command { may_be_none: true }, "The command through which long output goes on a terminal"),
     key("editor", Takes::Command { may_be_none: false }, "The command that opens a record to edit"),
-    key("list_limit", Takes::Whole { min: 1, max: LIST_ROWS_MAX as u64, unit: "rows" }, "How many rows a list has at most"),
+    key(
+        "list_limit",
+        Takes::Whole { min: 1, max: LIST_ROWS_MAX as u64, unit: "rows" },
+        "How many rows a list has at most",
+    ),
     key(
         "freshness_bound",
         Takes::Whole { min: FRESHNESS_BOUND_MIN.as_secs(), max: FRESHNESS_BOUND.as_secs(), unit: "seconds" },

@@ -37,7 +37,7 @@ pub struct SheetRequest {
 #[serde(tag = "sheet", rename_all = "kebab-case")]
 pub enum SheetAnswer {
     /// It is saved, or there was nothing to save.
-    Saved(super::SaveAnswer),
+    Saved(Box<super::SaveAnswer>),
     /// It cannot be read or written; nothing is saved.
     Wrong {
         /// What is wrong with it.

@@ -158,7 +158,7 @@ impl Sending<'_> {
             format!("{} --from {}", self.command, shlex::try_quote(&file.display().to_string()).unwrap_or_default());
         let answer: Result<SheetAnswer, Failure> = ask(self.context, Method::POST, self.place, Some(request)).await;
         let (message, causes, hint) = match answer {
-            Ok(SheetAnswer::Saved(answer)) => return Ok(answer),
+            Ok(SheetAnswer::Saved(answer)) => return Ok(*answer),
             Ok(SheetAnswer::Wrong { errors }) => {
                 let causes = errors.into_iter().map(fault).collect();
                 let hint = format!("The sheet is kept. To go on: {again}");
