@@ -30,7 +30,7 @@ fn messages(corpus: &Path, folder: &str) -> Vec<(String, Vec<u8>)> {
         let bytes = std::fs::read(&path).unwrap_or_else(|error| panic!("{name}: {error}"));
         match Format::detect(&name, &bytes) {
             Some(Format::Message) if Path::new(&name).extension().is_some_and(|ending| ending == "eml") => {
-                messages.push((name, bytes))
+                messages.push((name, bytes));
             }
             Some(Format::Mailbox) => {
                 let found = import::messages(bytes.as_slice()).map(|found| found.expect("bytes in memory"));
