@@ -21,22 +21,40 @@ pub(super) fn rewrite(to: &mut Transaction<'_>, text: &ObjId, new: &str) -> Resu
 }
 
 /// What becomes of `base` when two write it anew apart: words that either took away are gone, and what both added stands,
-/// `theirs` first; what both added alike stands once.
+/// `theirs` first; what both added alike stands once. Where one took a word away that the other replaced, the space beside it stays, so
+/// that words do not run together.
 pub(super) fn merge(base: &str, mine: &str, theirs: &str) -> String {
-    let (mine, theirs) = (splices(base, mine), splices(base, theirs));
-    let is_gone = |at: usize| mine.iter().chain(&theirs).any(|one| (one.at..one.at + one.delete).contains(&at));
-    let added = |splices: &[Splice], at: usize| {
-        splices.iter().find(|one| one.at == at).map(|one| one.insert.clone()).unwrap_or_default()
+    let sides = [splices(base, theirs), splices(base, mine)];
+    let is_gone = |side: &[Splice], at: usize| side.iter().any(|one| (one.at..one.at + one.delete).contains(&at));
+    let added = |side: &[Splice], at: usize| {
+        side.iter().find(|one| one.at == at).map(|one| one.insert.clone()).unwrap_or_default()
     };
     let base: Vec<char> = base.chars().collect();
     let mut merged = String::new();
+    // A space that only the other side took away, right before here.
+    let mut dropped: [Option<char>; 2] = [None, None];
+    // Whether a side's own word stands right before here.
+    let mut ends_with_word = [false, false];
     for at in 0..=base.len() {
-        let (own, other) = (added(&mine, at), added(&theirs, at));
-        merged.push_str(&other);
-        if own != other {
-            merged.push_str(&own);
+        let inserts = [added(&sides[0], at), added(&sides[1], at)];
+        for side in 0..2 {
+            if inserts[side].is_empty() || (side == 1 && inserts[0] == inserts[1]) {
+                continue;
+            }
+            merged.extend(dropped[side].take().filter(|_| !merged.ends_with(char::is_whitespace)));
+            merged.push_str(&inserts[side]);
+            ends_with_word[side] = !inserts[side].ends_with(char::is_whitespace);
         }
-        merged.extend(base.get(at).filter(|_| !is_gone(at)));
+        let Some(c) = base.get(at) else { break };
+        let gone = [is_gone(&sides[0], at), is_gone(&sides[1], at)];
+        let only_other = |side: usize| c.is_whitespace() && !gone[side] && gone[1 - side];
+        let stays = (0..2).any(|side| only_other(side) && ends_with_word[side]);
+        if gone == [false, false] || stays {
+            merged.push(*c);
+            (dropped, ends_with_word) = ([None, None], [false, false]);
+        } else {
+            (0..2).filter(|side| only_other(*side)).for_each(|side| dropped[side] = Some(*c));
+        }
     }
     merged
 }
@@ -113,6 +131,9 @@ mod tests {
             ("one two", "one zwei", "one deux", "one deuxzwei"),
             ("a b", "a b c", "a b c", "a b c"),
             ("a X b", "a b", "a Y b", "a Y b"),
+            ("a X b", "a Y b", "a b", "a Y b"),
+            ("a X", "a", "a Y", "a Y"),
+            ("X b", "Y b", "b", "Y b"),
             ("", "mine", "", "mine"),
             ("Zażółć 🙂", "Zażółć 🙂 gęślą", "🙂", "🙂 gęślą"),
         ] {

@@ -57,7 +57,7 @@ fn what_is_typed_wrongly_is_told() {
         &["init", "One", "Two"],
         &["join"],
         &["show"],
-        &["list", "contakt"],
+        &["list", "due:<soonish"],
         &["list", "--limit", "many"],
         &["member"],
         &["member", "role", "Ben", "boss"],
@@ -157,6 +157,7 @@ fn two_devices_exchange_what_they_have() {
     }
     transcript.remarks("Ana");
     let up = until_it_says(ana.regard().arg("up"), " online", |_| {
+        let _ = ana.sees("everything is sent", &["status"], |status| status["outbox"]["waiting"] == 0);
         transcript.types(&["up"]);
         transcript.types(&["offline"]);
         transcript.types(&["online"]);
@@ -172,4 +173,34 @@ fn two_devices_exchange_what_they_have() {
     }
     let masked = steady(&transcript).replace(&elsewhere, "0.0.0.0:[port]").replace(&secrets, "[secret]");
     insta::assert_snapshot!("exchange", masked);
+}
+
+/// The first lines of an answer that is long and whose form is a library's.
+fn beginning(said: Said) -> Said {
+    const SHOWN: usize = 3;
+    let shown: Vec<&str> = said.stdout.lines().take(SHOWN).collect();
+    let stdout = format!("{}\n…\n", shown.join("\n"));
+    Said { stdout, ..said }
+}
+
+#[test]
+fn pages_completions_and_settings_are_told_or_refused() {
+    let folder = folder();
+    let ana = Person::founds("Ana", folder.path());
+    let mut transcript = Transcript::of(&ana, folder.path());
+    for command in [["completions", "fish"].as_slice(), &["man"]] {
+        transcript.notes(command, &beginning(ana.does(command)));
+    }
+    let pages = folder.path().join("pages").display().to_string();
+    for command in [
+        &["completions", "klingon"][..],
+        &["man", "--dir", &pages],
+        &["man", "--dir", "/dev/null/pages"],
+        &["config", "path", "nowhere"],
+        &["config", "unset", "favourite_colour"],
+    ] {
+        transcript.types(command);
+    }
+    assert!(folder.path().join("pages/regard-list.1").exists(), "each command has a page");
+    insta::assert_snapshot!("pages", steady(&transcript));
 }
