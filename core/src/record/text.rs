@@ -41,7 +41,8 @@ pub(super) fn merge(base: &str, mine: &str, theirs: &str) -> String {
             if inserts[side].is_empty() || (side == 1 && inserts[0] == inserts[1]) {
                 continue;
             }
-            merged.extend(dropped[side].take().filter(|_| !merged.ends_with(char::is_whitespace)));
+            let runs_on = !merged.ends_with(char::is_whitespace) && !inserts[side].starts_with(char::is_whitespace);
+            merged.extend(dropped[side].filter(|_| runs_on));
             merged.push_str(&inserts[side]);
             ends_with_word[side] = !inserts[side].ends_with(char::is_whitespace);
         }
@@ -53,7 +54,7 @@ pub(super) fn merge(base: &str, mine: &str, theirs: &str) -> String {
             merged.push(*c);
             (dropped, ends_with_word) = ([None, None], [false, false]);
         } else {
-            (0..2).filter(|side| only_other(*side)).for_each(|side| dropped[side] = Some(*c));
+            dropped = [0, 1].map(|side| only_other(side).then_some(*c));
         }
     }
     merged
@@ -134,6 +135,7 @@ mod tests {
             ("a X b", "a Y b", "a b", "a Y b"),
             ("a X", "a", "a Y", "a Y"),
             ("X b", "Y b", "b", "Y b"),
+            ("Met. Wants more.", "Met.", "Met. Wants more. Writes.", "Met. Writes."),
             ("", "mine", "", "mine"),
             ("Zażółć 🙂", "Zażółć 🙂 gęślą", "🙂", "🙂 gęślą"),
         ] {

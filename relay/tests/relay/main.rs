@@ -3,6 +3,7 @@
 mod connections;
 mod host;
 mod joining;
+mod kept;
 mod keys;
 mod live;
 mod log;
