@@ -31,28 +31,33 @@ pub(super) fn merge(base: &str, mine: &str, theirs: &str) -> String {
     };
     let base: Vec<char> = base.chars().collect();
     let mut merged = String::new();
-    // A space that only the other side took away, right before here.
+    // A space that only the other side took away: where it would part a side's own word from its neighbour, it stays.
     let mut dropped: [Option<char>; 2] = [None, None];
-    // Whether a side's own word stands right before here.
-    let mut ends_with_word = [false, false];
+    // Whether a side's own word stands right before here, and a space that is to follow it if anything does.
+    let (mut ends_with_word, mut parting) = ([false, false], None::<char>);
+    let mut push = |piece: &str, parting: Option<char>| {
+        let runs_on =
+            !merged.is_empty() && !merged.ends_with(char::is_whitespace) && !piece.starts_with(char::is_whitespace);
+        merged.extend(parting.filter(|_| runs_on));
+        merged.push_str(piece);
+    };
     for at in 0..=base.len() {
         let inserts = [added(&sides[0], at), added(&sides[1], at)];
         for side in 0..2 {
             if inserts[side].is_empty() || (side == 1 && inserts[0] == inserts[1]) {
                 continue;
             }
-            let runs_on = !merged.ends_with(char::is_whitespace) && !inserts[side].starts_with(char::is_whitespace);
-            merged.extend(dropped[side].filter(|_| runs_on));
-            merged.push_str(&inserts[side]);
+            push(&inserts[side], parting.take().or(dropped[side]));
             ends_with_word[side] = !inserts[side].ends_with(char::is_whitespace);
         }
         let Some(c) = base.get(at) else { break };
         let gone = [is_gone(&sides[0], at), is_gone(&sides[1], at)];
         let only_other = |side: usize| c.is_whitespace() && !gone[side] && gone[1 - side];
-        let stays = (0..2).any(|side| only_other(side) && ends_with_word[side]);
-        if gone == [false, false] || stays {
-            merged.push(*c);
+        if gone == [false, false] {
+            push(c.encode_utf8(&mut [0; 4]), parting.take());
             (dropped, ends_with_word) = ([None, None], [false, false]);
+        } else if (0..2).any(|side| only_other(side) && ends_with_word[side]) {
+            (parting, dropped, ends_with_word) = (Some(*c), [None, None], [false, false]);
         } else {
             dropped = [0, 1].map(|side| only_other(side).then_some(*c));
         }
@@ -136,6 +141,7 @@ mod tests {
             ("a X", "a", "a Y", "a Y"),
             ("X b", "Y b", "b", "Y b"),
             ("Met. Wants more.", "Met.", "Met. Wants more. Writes.", "Met. Writes."),
+            ("Met.\n", "Met. Wants more.\n", "Met Ana.", "Met Ana. Wants more."),
             ("", "mine", "", "mine"),
             ("Zażółć 🙂", "Zażółć 🙂 gęślą", "🙂", "🙂 gęślą"),
         ] {
