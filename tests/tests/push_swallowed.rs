@@ -1,8 +1,6 @@
 //! Something between device and relay lets the connection stand, answers every probe, and swallows what is pushed. What
 //! others save arrives within the bound all the same.
 
-use std::net::SocketAddr;
-
 use regard_tests::harness::{Person, RelayProcess, Swallower};
 use serde_json::Value;
 
@@ -12,8 +10,7 @@ fn what_others_save_arrives_within_the_bound_though_nothing_is_pushed() {
     let relay = RelayProcess::start(&folder.path().join("relay"));
     let ana = Person::joins("Ana", folder.path(), &relay.found("Lisbon Trading"));
     let link = ana.asks(&["invite"])["link"].as_str().expect("a link").to_owned();
-    let address: SocketAddr = relay.url().trim_start_matches("http://").parse().expect("an address");
-    let swallower = Swallower::start(address);
+    let swallower = Swallower::start(relay.address());
     let mut ben = Person::joins("Ben", folder.path(), &link.replacen(&relay.url(), &swallower.url(), 1));
     ben.up_with(&["--freshness-bound", "2"]);
     ben.settles();

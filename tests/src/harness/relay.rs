@@ -49,6 +49,12 @@ impl RelayProcess {
         format!("{}://{}", if is_encrypted { "https" } else { "http" }, self.address)
     }
 
+    /// The address at which it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Where its files are.
     #[must_use]
     pub fn folder(&self) -> &Path {
