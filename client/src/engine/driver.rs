@@ -3,16 +3,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use regard_core::error::{Cause, Refusal};
-use regard_core::sync::{Effect, Event, Link, Schedule, ScopeStart, Session, Start};
+use regard_core::sync::{Effect, Event, Link, Session, Start};
 use regard_core::time::Timestamp;
-use regard_core::wire::{ClientFrame, Scope};
+use regard_core::wire::ClientFrame;
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::asking::{self, Asking};
 use super::socket::{Incoming, Socket};
-use super::storing::in_store;
-use super::{EngineSchedule, EngineStatus, Notice, renew};
+use super::{EngineSchedule, EngineStatus, Notice, renew, storing};
 use crate::store::{ShutOut, Store, StoreError};
 use crate::system::{SteadyClock, SystemEntropy, now};
 
@@ -45,17 +44,9 @@ impl Driver {
         notices: broadcast::Sender<Notice>,
         schedule: EngineSchedule,
     ) -> Result<(Self, watch::Receiver<EngineStatus>), StoreError> {
-        let scopes = Scope::ALL.into_iter().map(|scope| {
-            let (cursor, witness, exceptions) = (store.cursor(scope)?, store.witness(scope)?, store.exceptions(scope)?);
-            let schedule = match scope {
-                Scope::Records => Schedule::Live,
-                Scope::AddressBook => Schedule::Every(schedule.address_book_every),
-            };
-            Ok(ScopeStart { scope, cursor, witness, exceptions, schedule })
-        });
         let start = Start {
             program: concat!("regard ", env!("CARGO_PKG_VERSION")).to_owned(),
-            scopes: scopes.collect::<Result<_, StoreError>>()?,
+            scopes: storing::scopes(&store, schedule.address_book_every)?,
             freshness_bound: schedule.freshness_bound,
             seed: u64::from_be_bytes(random()),
         };
@@ -149,20 +140,14 @@ impl Driver {
 
     async fn redo(&mut self) -> Result<Vec<Event>, Event> {
         let store = Arc::clone(&self.store);
-        let redo = move || {
-            let redone = Scope::ALL.into_iter().map(|scope| {
-                let healed = store.redo(scope, now(), &mut SystemEntropy)?;
-                Ok(healed.map(|healed| Event::Redone { scope, healed }))
-            });
-            redone.collect::<Result<Vec<_>, StoreError>>()
-        };
+        let redo = move || storing::redo(&store, now(), &mut SystemEntropy);
         let redone = tokio::task::spawn_blocking(redo).await;
         let unavailable = |error: tokio::task::JoinError| Event::Closed {
             reason: Refusal::new(Cause::Unavailable, error.to_string()),
         };
         let redone = redone.map_err(unavailable)?.map_err(|error| store_failed(&error))?;
         self.is_redone = true;
-        Ok(redone.into_iter().flatten().collect())
+        Ok(redone)
     }
 
     async fn perform_one(&mut self, effect: Effect) -> Option<Event> {
@@ -258,7 +243,7 @@ impl Driver {
     /// The store waits for the disk, so it is asked on a thread that may wait.
     async fn store_effect(&mut self, effect: Effect) -> Option<Event> {
         let store = Arc::clone(&self.store);
-        let outcome = tokio::task::spawn_blocking(move || in_store(&store, effect)).await;
+        let outcome = tokio::task::spawn_blocking(move || storing::in_store(&store, effect, now(), &mut SystemEntropy)).await;
         match outcome {
             Ok(Ok((event, notices))) => {
                 for notice in notices {

@@ -1,6 +1,7 @@
 //! The engine: keeps the connection to the relay, feeds it from the outbox and drains it into the store.
 //!
-//! All decisions are those of [`regard_core::sync::Session`]; here are its socket, its clock and its hands.
+//! All decisions are those of [`regard_core::sync::Session`]; here are its socket, its clock and its hands. [`scopes`], [`redo`]
+//! and [`in_store`] are what the session wants of the store, for whoever drives it by hand.
 
 mod asking;
 mod driver;
@@ -10,6 +11,7 @@ mod socket;
 mod storing;
 
 pub use notice::Notice;
+pub use storing::{InStore, in_store, redo, scopes};
 
 use std::sync::Arc;
 use std::time::Duration;
