@@ -243,7 +243,8 @@ impl Driver {
     /// The store waits for the disk, so it is asked on a thread that may wait.
     async fn store_effect(&mut self, effect: Effect) -> Option<Event> {
         let store = Arc::clone(&self.store);
-        let outcome = tokio::task::spawn_blocking(move || storing::in_store(&store, effect, now(), &mut SystemEntropy)).await;
+        let outcome =
+            tokio::task::spawn_blocking(move || storing::in_store(&store, effect, now(), &mut SystemEntropy)).await;
         match outcome {
             Ok(Ok((event, notices))) => {
                 for notice in notices {

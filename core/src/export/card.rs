@@ -9,7 +9,7 @@ use crate::record::{Document, Kind};
 /// A record as one vCard 4.0 (RFC 6350), lines ended by CR LF and folded at 75 bytes; none where the record is no contact,
 /// account or lead.
 ///
-/// View are written as properties, from those that the record was imported with as long as they say the same, and what
+/// Fields are written as properties, from those that the record was imported with as long as they say the same, and what
 /// Regard has no field for verbatim. Tracking is not written: it is evidence of this workspace alone.
 #[must_use]
 pub fn card(record: &Document) -> Option<String> {

@@ -70,9 +70,11 @@ pub(crate) fn plain(name: &HeaderName<'static>, value: &str) -> Option<String> {
 
 /// Keeps every header that the fields do not give back as it was: those without a field, and those that say more than the
 /// field has, such as the spelling of an address, a comment behind a date, or a second subject.
-pub(super) fn keep(message: &Message<'_>, draft: &mut Draft) {
+/// `said` is what [`said`] has found for each of [`FIELDS`].
+pub(super) fn keep(message: &Message<'_>, said: &[String], draft: &mut Draft) {
     let headers = message.headers();
-    let is_given_back: Vec<bool> = FIELDS.iter().map(|(_, name)| is_given_back(message, name)).collect();
+    let is_given_back: Vec<bool> =
+        FIELDS.iter().zip(said).map(|((_, name), said)| is_given_back(message, name, said)).collect();
     let (mut lines, mut left_out) = (String::new(), 0_usize);
     for header in headers {
         let field = FIELDS.iter().position(|(_, name)| *name == header.name);
@@ -243,24 +245,23 @@ fn rfc5322(moment: &str) -> Option<String> {
 }
 
 /// Whether nothing is lost where the headers of this name are written from what they say.
-fn is_given_back(message: &Message<'_>, name: &HeaderName<'static>) -> bool {
+fn is_given_back(message: &Message<'_>, name: &HeaderName<'static>, said: &str) -> bool {
     let raw = &message.raw_message;
     let mut headers = message.headers().iter().filter(|header| header.name == *name);
     let Some(header) = headers.next() else { return false };
-    let said = said(message, name);
     if said.is_empty() {
         return false;
     }
     let is_utf8 = |header: &Header<'_>| value_of(raw, header).is_some_and(|value| std::str::from_utf8(value).is_ok());
     let are_utf8 = is_utf8(header) && headers.clone().all(is_utf8);
-    if !are_utf8 && said_by_kept(message, name).as_deref() != Some(&said) {
+    if !are_utf8 && said_by_kept(message, name).as_deref() != Some(said) {
         // What can be kept of such bytes says something else than they did.
         return true;
     }
     if headers.next().is_some() {
         return false;
     }
-    let line = one_line(&said);
+    let line = one_line(said);
     if *name == HeaderName::Subject {
         // Its text is all that it says, whatever it is encoded in.
         return line == said;

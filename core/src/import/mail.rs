@@ -48,16 +48,17 @@ fn without_separator(bytes: &[u8]) -> &[u8] {
 
 fn email(message: &Message<'_>) -> Outcome {
     let mut draft = Draft::new(Kind::Email);
-    let fields = headers::FIELDS.map(|(field, name)| (field, headers::said(message, &name)));
-    let said = |field: &str| fields.iter().find(|(name, _)| *name == field).map_or("", |(_, said)| said.as_str());
-    for (field, said) in &fields {
-        if *field == "references" {
+    let texts = headers::FIELDS.map(|(_, name)| headers::said(message, &name));
+    let fields = || headers::FIELDS.iter().map(|(field, _)| *field).zip(&texts);
+    let said = |field: &str| fields().find(|(name, _)| *name == field).map_or("", |(_, said)| said.as_str());
+    for (field, said) in fields() {
+        if field == "references" {
             draft.block(field, said);
         } else {
             draft.line(field, said);
         }
     }
-    headers::keep(message, &mut draft);
+    headers::keep(message, &texts, &mut draft);
     let body = part::text_body(message);
     draft.block("body", &body);
     let attached = part::attachments(message, &mut draft);

@@ -191,13 +191,7 @@ fn collect_addresses(line: &str, found: &mut Vec<String>) {
 }
 
 fn moment(document: &Document) -> Option<String> {
-    let name = match document.kind() {
-        Kind::Email => "date",
-        Kind::Task => "due",
-        Kind::Appointment => "start",
-        Kind::Contact | Kind::Account | Kind::Lead => return None,
-    };
-    Some(document.text(name)).filter(|text| !text.is_empty())
+    schema::moment(document.kind()).map(|name| document.text(name)).filter(|text| !text.is_empty())
 }
 
 fn cut(text: &str) -> String {

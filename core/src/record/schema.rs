@@ -70,6 +70,17 @@ pub const fn notes(kind: Kind) -> &'static str {
     }
 }
 
+/// The field that says when a record of `kind` was or is due, where it has one.
+#[must_use]
+pub const fn moment(kind: Kind) -> Option<&'static str> {
+    match kind {
+        Kind::Email => Some("date"),
+        Kind::Task => Some("due"),
+        Kind::Appointment => Some("start"),
+        Kind::Contact | Kind::Account | Kind::Lead => None,
+    }
+}
+
 /// The scalar at the root that says whether the record is deleted. It is no field: it is set by deleting and restoring.
 pub(crate) const DELETED: &str = "deleted";
 

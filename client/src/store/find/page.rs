@@ -36,7 +36,7 @@ impl Store {
             let groups = groups(filter, &wanted);
             let mut looking = Looking { store: self, reading, filter, wanted: &wanted, opened: 0 };
             match candidates(reading, &wanted, &groups)? {
-                Some(rows) => looking.among(rows.into_iter().collect()),
+                Some(rows) => looking.among(rows.into_iter().collect(), &groups),
                 None => looking.in_order(groups),
             }
         })
@@ -68,14 +68,13 @@ struct Looking<'a> {
 
 impl Looking<'_> {
     /// Looks at a few known records, and puts in order what is wanted of them.
-    fn among(&mut self, rows: Vec<Row>) -> Result<Page, StoreError> {
+    fn among(&mut self, rows: Vec<Row>, groups: &[u8]) -> Result<Page, StoreError> {
         let sort = self.filter.sort;
-        let groups = groups(self.filter, self.wanted);
         let projections = self.reading.open_table(PROJECTIONS.definition).during("open a table")?;
         let mut found: Vec<(Place, Projection)> = Vec::new();
         for row in rows {
             let shown = projection(&projections, row)?;
-            if !is_among(&groups, &shown) {
+            if !is_among(groups, &shown) {
                 continue;
             }
             let place = Place::of(sort, row, &shown);

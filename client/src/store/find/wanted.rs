@@ -164,7 +164,7 @@ impl Wanted {
             Check::Link(..) | Check::Number(..) => return None,
             Check::Line(name, is) => is.any([shown_line(name, shown)?]),
             Check::Moment(name, times) => {
-                let shows_it = moment_field(shown.kind) == Some(*name);
+                let shows_it = schema::moment(shown.kind) == Some(*name);
                 if !shows_it && schema::find(shown.kind, name).is_some() {
                     return None;
                 }
@@ -218,22 +218,12 @@ pub(super) fn texts(shown: &Projection) -> impl Iterator<Item = &str> {
     [&shown.title, &shown.detail].into_iter().chain(further).map(String::as_str)
 }
 
-/// The field that a kind's moment shows.
-fn moment_field(kind: Kind) -> Option<&'static str> {
-    match kind {
-        Kind::Email => Some("date"),
-        Kind::Task => Some("due"),
-        Kind::Appointment => Some("start"),
-        Kind::Contact | Kind::Account | Kind::Lead => None,
-    }
-}
-
 /// Whether every kind that has the field shows it as its moment.
 pub(super) fn is_always_shown(name: &str) -> bool {
     Kind::ALL
         .into_iter()
         .filter(|kind| schema::find(*kind, name).is_some())
-        .all(|kind| moment_field(kind) == Some(name))
+        .all(|kind| schema::moment(kind) == Some(name))
 }
 
 /// What the projection tells of a line, nothing where it has none; none where the record must be opened for it.
