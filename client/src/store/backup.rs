@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use redb::{
     Database, Key, ReadTransaction, ReadableTable, TableDefinition, TableError, TableHandle, Value, WriteTransaction,
@@ -11,7 +12,8 @@ use redb::{
 use super::error::{During, StoreError};
 use super::settings::ACTOR_KEY;
 use super::tables as t;
-use super::{CACHE_BYTES, FILE, Store, UNFINISHED, check, opening};
+use super::medium::InFolder;
+use super::{FILE, Store, UNFINISHED, check};
 
 impl Store {
     /// Writes a consistent copy into the new file `to`, durably, while the store is used; answers its size in bytes. The
@@ -40,8 +42,7 @@ impl Store {
         // An empty file is made first, so that nothing is ever written into one that others can read.
         File::create_new(path).map_err(unusable(path))?;
         crate::unix::make_private(path).map_err(unusable(path))?;
-        let copy = Database::builder().set_cache_size(CACHE_BYTES).create(path);
-        let copy = copy.map_err(|error| opening(self.folder(), error))?;
+        let copy = Database::create(path).during("begin the copy")?;
         self.read(|reading| {
             let writing = copy.begin_write().during("begin writing")?;
             copy_tables(reading, &writing)?;
@@ -85,8 +86,7 @@ fn restore_into(from: &Path, unfinished: &Path, folder: &Path) -> Result<(), Sto
     if let Some(damage) = found.damage.first() {
         return Err(StoreError::damaged(format!("{}: {damage}", from.display())));
     }
-    let database = Database::builder().open(unfinished).map_err(|error| opening(folder, error))?;
-    Store::current(folder, database)?.write(|writer| {
+    Store::open_on(Arc::new(InFolder::at(unfinished, folder)))?.write(|writer| {
         writer.settings.remove(ACTOR_KEY).during("remove a row")?;
         Ok(())
     })

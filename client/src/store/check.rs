@@ -1,11 +1,11 @@
 //! Looking at everything that the store holds: whether each row is as it was written, and whether all rows agree.
 
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::Arc;
 
 use minicbor::Decode;
-use redb::{Database, Key, ReadOnlyTable, ReadTransaction, ReadableTable, ReadableTableMetadata};
+use redb::{Key, ReadOnlyTable, ReadTransaction, ReadableTable, ReadableTableMetadata};
 use regard_core::record::{Document, Projection};
 use regard_core::wire::{Cursor, HeadsDigest};
 use serde::{Deserialize, Serialize};
@@ -18,7 +18,9 @@ use super::rows::Rows;
 use super::tables::{
     self as t, DocumentRow, OutboxRow, PeerRow, QuarantineRow, ReceiptRow, ReconciledRow, Row, SaveRow,
 };
-use super::{CACHE_BYTES, FILE, Store, opening};
+use super::file::File;
+use super::medium::InFolder;
+use super::{FILE, Store};
 
 /// Damage that is told one by one; one broken table can have a million rows.
 const TOLD_MAX: usize = 100;
@@ -65,13 +67,10 @@ impl Store {
     /// As the disk has it; damage is no error here.
     pub fn check(&self) -> Result<StoreCheck, StoreError> {
         let mut check = StoreCheck::default();
-        // redb panics on some damage of its pages.
-        let looked = catch_unwind(AssertUnwindSafe(|| self.read(|reading| look(reading, &mut check))));
-        match looked {
-            Ok(Ok(())) => {}
-            Ok(Err(StoreError::Damaged { what })) => check.tell(what),
-            Ok(Err(error)) => return Err(error),
-            Err(_) => check.tell("the database stopped while it read the file: its pages are damaged".into()),
+        match self.read(|reading| look(reading, &mut check)) {
+            Ok(()) => {}
+            Err(StoreError::Damaged { what }) => check.tell(what),
+            Err(error) => return Err(error),
         }
         Ok(check)
     }
@@ -91,17 +90,11 @@ impl Store {
 
 /// Looks at a store's file, whatever its name is.
 pub(super) fn check_at(path: &Path, folder: &Path) -> Result<StoreCheck, StoreError> {
-    let opened = catch_unwind(AssertUnwindSafe(|| {
-        // Each page is compared with its checksum before anything is read from it.
-        let database = Database::builder().set_cache_size(CACHE_BYTES).set_check_integrity_on_open(true).open(path);
-        let database = database.map_err(|error| opening(folder, error))?;
-        Store::current(folder, database)?.check()
-    }));
-    let damaged = |what: String| Ok(StoreCheck { damage: vec![what], ..StoreCheck::default() });
-    match opened {
-        Ok(Err(StoreError::Damaged { what })) => damaged(what),
-        Ok(outcome) => outcome,
-        Err(_) => damaged("the database stopped while it opened the file: its pages are damaged".into()),
+    // Each page is compared with its checksum before anything is read from it.
+    let opened = File::open(Arc::new(InFolder::at(path, folder)), true).and_then(Store::current);
+    match opened.and_then(|store| store.check()) {
+        Err(StoreError::Damaged { what }) => Ok(StoreCheck { damage: vec![what], ..StoreCheck::default() }),
+        outcome => outcome,
     }
 }
 

@@ -103,6 +103,9 @@ pub(super) trait During<T> {
 
 impl<T, E: Into<redb::Error>> During<T> for Result<T, E> {
     fn during(self, operation: &'static str) -> Result<T, StoreError> {
-        self.map_err(|error| StoreError::Failed { operation, source: Box::new(error.into()) })
+        self.map_err(|error| match error.into() {
+            redb::Error::Corrupted(what) => StoreError::damaged(format!("it could not {operation}: {what}")),
+            other => StoreError::Failed { operation, source: Box::new(other) },
+        })
     }
 }

@@ -63,16 +63,14 @@ impl Store {
     }
 
     fn begin_migration(&self) -> Result<(), StoreError> {
-        let transaction = self.database.begin_write().during("begin writing")?;
-        transaction.delete_table(BY_KIND).during("remove a table")?;
-        transaction.delete_table(BY_LINK).during("remove a table")?;
-        {
+        self.transact(|transaction| {
+            transaction.delete_table(BY_KIND).during("remove a table")?;
+            transaction.delete_table(BY_LINK).during("remove a table")?;
             let mut settings = transaction.open_table(SETTINGS.definition).during("open a table")?;
             transaction.open_table(INDEX).during("open a table")?;
             SETTINGS.put(&mut settings, FORMAT_KEY, &FORMAT)?;
-            SETTINGS.put(&mut settings, MIGRATION_KEY, &MigrationRow { next: 0 })?;
-        }
-        transaction.commit().during("commit")
+            SETTINGS.put(&mut settings, MIGRATION_KEY, &MigrationRow { next: 0 })
+        })
     }
 }
 

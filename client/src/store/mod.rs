@@ -9,12 +9,15 @@ mod carry;
 mod check;
 mod contact;
 mod copy;
+mod disk;
 mod documents;
 mod error;
 mod export;
+mod file;
 mod find;
 mod identity;
 mod index;
+mod medium;
 mod migrate;
 mod outbox;
 mod own_saves;
@@ -38,6 +41,7 @@ pub use error::StoreError;
 pub use export::UnsentSave;
 pub use find::{By, Cursor, Filter, Found, Listed, Page, Sort};
 pub use identity::{Identity, RelayAccess};
+pub use medium::Medium;
 pub use outbox::{OutboxCount, RefusedSave};
 pub use own_saves::OwnSave;
 pub use save::{Save, SaveOutcome, Saved, Work};
@@ -45,29 +49,27 @@ pub use settings::Settings;
 pub use troubles::Troubles;
 pub use visibility::{PeerState, Quarantined, SaveState};
 
-use std::fs::File;
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, RwLock};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use lru::LruCache;
-use redb::{Database, DatabaseError, StorageError};
+use redb::Database;
 use regard_core::limits::DOCUMENTS_LOADED_MAX;
 use regard_core::record::Document;
 
+use self::file::File;
+use self::medium::InFolder;
 use self::tables::Row;
 
 /// The file's name in the store's folder.
 const FILE: &str = "store.redb";
 const UNFINISHED: &str = "store.redb.unfinished";
-/// redb's own cache. The documents that matter are kept loaded beside it.
-const CACHE_BYTES: usize = 32 << 20;
 
 /// An open store.
 pub struct Store {
-    folder: PathBuf,
-    database: Database,
-    /// Changes only where the store turns out to be a copy of another one.
+    file: File,
+    /// Changes only where the store turns out to be a copy of another one, and is read anew when the file is.
     identity: RwLock<Arc<Identity>>,
     /// Held while records are written, until `loaded` shows what became durable: an edit must never begin on a document that
     /// lacks the edit before it, or the same sequence number would be given twice.
@@ -93,73 +95,97 @@ impl Store {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(unusable(error)),
             _ => {}
         }
-        let database = Database::builder().set_cache_size(CACHE_BYTES).create(&unfinished);
-        let database = database.map_err(|error| opening(folder, error))?;
-        crate::unix::make_private(&unfinished).map_err(unusable)?;
-        let store = Self::over(folder, database, identity);
+        let store = Self::create_on(Arc::new(InFolder::new(folder)), identity)?;
+        let named = std::fs::rename(&unfinished, &path);
+        named.and_then(|()| std::fs::File::open(folder)?.sync_all()).map_err(unusable)?;
+        Ok(store)
+    }
+
+    /// Makes a new store on an empty medium.
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`] where there is one already; else as the medium has it.
+    pub fn create_on(medium: Arc<dyn Medium>, identity: Identity) -> Result<Self, StoreError> {
+        let file = File::open(medium, false)?;
+        if !file.read(|_| Ok(()), settings::is_empty)? {
+            return Err(StoreError::Exists { folder: file.medium().label().to_owned() });
+        }
+        let store = Self::over(file, identity);
         store.write_first_rows()?;
-        std::fs::rename(&unfinished, &path).and_then(|()| File::open(folder)?.sync_all()).map_err(unusable)?;
         Ok(store)
     }
 
     /// Opens the store in `folder`.
     ///
     /// # Errors
-    /// [`StoreError::Absent`], [`StoreError::InUse`], [`StoreError::Format`]; else as the disk has it.
+    /// [`StoreError::Absent`], [`StoreError::InUse`], [`StoreError::Format`], [`StoreError::Damaged`]; else as the disk has it.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
         let path = folder.join(FILE);
-        if !path.exists() {
-            return Err(StoreError::Absent { folder: folder.to_owned() });
+        if std::fs::metadata(&path).is_ok_and(|file| file.len() == 0) {
+            return Err(StoreError::damaged(format!("{} is empty", path.display())));
         }
-        let database = Database::builder().set_cache_size(CACHE_BYTES).open(&path);
-        let database = database.map_err(|error| opening(folder, error))?;
-        Self::current(folder, database)
+        Self::open_on(Arc::new(InFolder::existing(folder)))
+    }
+
+    /// Opens the store on a medium.
+    ///
+    /// # Errors
+    /// [`StoreError::Absent`], [`StoreError::InUse`], [`StoreError::Format`], [`StoreError::Damaged`]; else as the medium has it.
+    pub fn open_on(medium: Arc<dyn Medium>) -> Result<Self, StoreError> {
+        Self::current(File::open(medium, false)?)
     }
 
     /// The store of an opened file, brought to the format of this version.
-    fn current(folder: &Path, database: Database) -> Result<Self, StoreError> {
-        let (format, identity) = settings::read_identity(folder, &database)?;
-        let store = Self::over(folder, database, identity);
+    fn current(file: File) -> Result<Self, StoreError> {
+        let label = file.medium().label().to_owned();
+        let (format, identity) = file.read(|_| Ok(()), |database| settings::read_identity(&label, database))?;
+        let store = Self::over(file, identity);
         store.migrate(format)?;
+        store.read(tables::are_all_there)?;
         Ok(store)
     }
 
-    fn over(folder: &Path, database: Database, identity: Identity) -> Self {
+    fn over(file: File, identity: Identity) -> Self {
         let capacity = NonZeroUsize::new(DOCUMENTS_LOADED_MAX).unwrap_or(NonZeroUsize::MIN);
         Self {
-            folder: folder.to_owned(),
-            database,
+            file,
             identity: RwLock::new(Arc::new(identity)),
             writing: Mutex::new(()),
             loaded: Mutex::new(LruCache::new(capacity)),
         }
     }
 
-    /// The store's folder.
+    /// Drops what is remembered of the file as it was before it had to be opened again: a transaction that failed may have
+    /// become durable all the same, and what was only written lazily is lost.
+    fn remember(&self, database: &Database) -> Result<(), StoreError> {
+        let (_, identity) = settings::read_identity(self.folder(), database)?;
+        *self.identity.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(identity);
+        self.loaded.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        Ok(())
+    }
+
+    /// The store's folder; for a store on another medium its label.
     #[must_use]
     pub fn folder(&self) -> &Path {
-        &self.folder
+        self.file.medium().label()
+    }
+
+    /// How often its file was opened: more than once where its disk has failed. What was written lazily and remembered of an
+    /// earlier opening may not be what is stored.
+    #[must_use]
+    pub fn openings(&self) -> u64 {
+        self.file.openings()
     }
 
     /// Who this store is.
     #[must_use]
     pub fn identity(&self) -> Arc<Identity> {
-        Arc::clone(&self.identity.read().unwrap_or_else(std::sync::PoisonError::into_inner))
+        Arc::clone(&self.identity.read().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 impl std::fmt::Debug for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Store").field("folder", &self.folder).finish_non_exhaustive()
-    }
-}
-
-fn opening(folder: &Path, error: DatabaseError) -> StoreError {
-    match error {
-        DatabaseError::DatabaseAlreadyOpen => StoreError::InUse { folder: folder.to_owned() },
-        DatabaseError::Storage(StorageError::Corrupted(what)) => {
-            StoreError::damaged(format!("{}: {what}", folder.join(FILE).display()))
-        }
-        other => StoreError::Failed { operation: "open its file", source: Box::new(other.into()) },
+        f.debug_struct("Store").field("folder", &self.folder()).finish_non_exhaustive()
     }
 }

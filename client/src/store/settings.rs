@@ -53,6 +53,12 @@ pub(super) fn read_identity(folder: &Path, database: &Database) -> Result<(u32, 
     Ok((format, identity.ok_or_else(|| StoreError::damaged("it does not say whose it is"))?))
 }
 
+/// Whether nothing was ever stored.
+pub(super) fn is_empty(database: &Database) -> Result<bool, StoreError> {
+    let transaction = database.begin_read().during("begin reading")?;
+    Ok(transaction.list_tables().during("list its tables")?.next().is_none())
+}
+
 impl Store {
     pub(super) fn write_first_rows(&self) -> Result<(), StoreError> {
         self.write(|writer| {

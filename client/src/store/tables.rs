@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 
 use minicbor::{Decode, Encode};
-use redb::TableDefinition;
+use redb::{ReadTransaction, TableDefinition, TableHandle};
 use regard_core::error::Refusal;
 use regard_core::id::{ChangeHash, DeviceId, DocumentId, EpochId, UnitId};
 use regard_core::record::Kind;
 use regard_core::time::Timestamp;
 use regard_core::wire::{HeadsDigest, Scope};
 
+use super::error::{During, StoreError};
 use super::rows::Rows;
 
 /// The format of the file. A store of an older one is brought to it when it is opened; one of a newer one is not opened.
@@ -44,6 +45,37 @@ pub(super) const RECONCILED: Rows<u8> = Rows::new("reconciled");
 pub(super) const RECEIPTS: Rows<([u8; 16], u8, u64)> = Rows::new("receipts");
 pub(super) const PEERS: Rows<[u8; 16]> = Rows::new("peers");
 pub(super) const QUARANTINE: Rows<u64> = Rows::new("quarantine");
+
+/// Every store of this format has them from the beginning on. Where the list of tables is damaged, the database would make one anew,
+/// empty, when it is written.
+const ALL: [&str; 16] = [
+    "settings",
+    "ids",
+    "documents",
+    "snapshots",
+    "changes",
+    "projections",
+    "index",
+    "outbox",
+    "saves",
+    "saves_of",
+    "cursors",
+    "witnesses",
+    "reconciled",
+    "receipts",
+    "peers",
+    "quarantine",
+];
+
+/// Whether no table is missing.
+pub(super) fn are_all_there(reading: &ReadTransaction) -> Result<(), StoreError> {
+    let there: BTreeSet<String> =
+        reading.list_tables().during("list its tables")?.map(|table| table.name().to_owned()).collect();
+    match ALL.iter().find(|table| !there.contains(**table)) {
+        None => Ok(()),
+        Some(table) => Err(StoreError::damaged(format!("the table “{table}” is missing"))),
+    }
+}
 
 /// What is known of a document without opening it.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]

@@ -1,4 +1,4 @@
-use redb::{Durability, ReadTransaction, ReadableDatabase, ReadableTable, Table, WriteTransaction};
+use redb::{Database, Durability, ReadTransaction, ReadableDatabase, ReadableTable, Table, WriteTransaction};
 
 use super::Store;
 use super::error::{During, StoreError};
@@ -50,15 +50,13 @@ impl<'t> Writer<'t> {
 }
 
 impl Store {
-    /// Runs `work` in one transaction, which is durable when this returns Ok and has left nothing when it returns Err.
+    /// Runs `work` in one transaction, which is durable when this returns Ok. When it returns Err it has left nothing, but for an
+    /// error of the disk in the commit itself: then it may be durable all the same, which the next use of the store finds out.
     pub(super) fn write<T>(
         &self,
         work: impl FnOnce(&mut Writer<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let transaction = self.database.begin_write().during("begin writing")?;
-        let outcome = work(&mut Writer::open(&transaction).during("open its tables")?)?;
-        transaction.commit().during("commit")?;
-        Ok(outcome)
+        self.transact(|transaction| work(&mut Writer::open(transaction).during("open its tables")?))
     }
 
     /// The same, for what the relay tells again when it is lost: it becomes durable with the next save, or when the store is
@@ -67,11 +65,10 @@ impl Store {
         &self,
         work: impl FnOnce(&mut Writer<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let mut transaction = self.database.begin_write().during("begin writing")?;
-        transaction.set_durability(Durability::None).during("begin writing")?;
-        let outcome = work(&mut Writer::open(&transaction).during("open its tables")?)?;
-        transaction.commit().during("commit")?;
-        Ok(outcome)
+        self.transact(|transaction| {
+            transaction.set_durability(Durability::None).during("begin writing")?;
+            work(&mut Writer::open(transaction).during("open its tables")?)
+        })
     }
 
     /// Makes durable what was written lazily.
@@ -79,7 +76,15 @@ impl Store {
     /// # Errors
     /// As the disk has it.
     pub fn flush(&self) -> Result<(), StoreError> {
-        self.database.begin_write().during("begin writing")?.commit().during("commit")
+        self.transact(|_| Ok(()))
+    }
+
+    /// Runs `work` in one transaction without opening the tables.
+    pub(super) fn transact<T>(
+        &self,
+        work: impl FnOnce(&mut WriteTransaction) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.file.write(|database| self.remember(database), work)
     }
 
     /// Runs `work` on the last committed state.
@@ -87,11 +92,12 @@ impl Store {
         &self,
         work: impl FnOnce(&ReadTransaction) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        work(&self.database.begin_read().during("begin reading")?)
+        let work = |database: &Database| work(&database.begin_read().during("begin reading")?);
+        self.file.read(|database| self.remember(database), work)
     }
 }
 
 /// The number after the last one of a table whose keys grow.
 pub(super) fn next_number(table: &impl ReadableTable<u64, &'static [u8]>) -> Result<u64, StoreError> {
-    Ok(table.last().during("read a row")?.map_or(1, |(key, _)| key.value() + 1))
+    Ok(table.last().during("read a row")?.map_or(1, |(key, _)| key.value().saturating_add(1)))
 }

@@ -148,8 +148,12 @@ pub fn panics_are_caught() -> bool {
     GUARDED.get()
 }
 
-/// Runs `work` in Automerge and turns a panic into its message. Automerge 0.12 panics on some damaged and hostile bytes.
-pub(crate) fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+/// Runs `work` in a library and turns a panic into its message. Automerge 0.12 panics on some damaged and hostile bytes, and redb
+/// 4.6 on some damaged pages.
+///
+/// # Errors
+/// What the panic said.
+pub fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     let before = GUARDED.replace(true);
     let outcome = catch_unwind(AssertUnwindSafe(work));
     GUARDED.set(before);

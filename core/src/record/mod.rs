@@ -25,7 +25,7 @@ mod text;
 pub mod undo;
 
 pub use content::Content;
-pub use document::{Document, LoadError, StoredChange, panics_are_caught};
+pub use document::{Document, LoadError, StoredChange, guarded, panics_are_caught};
 pub use edit::{Edit, EditError};
 pub use kind::Kind;
 pub use projection::{Life, Projection};
