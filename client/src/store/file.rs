@@ -119,10 +119,7 @@ impl File {
     }
 
     /// The open database; where it cannot be relied on any more, it is opened anew.
-    fn current(
-        &self,
-        remember: impl FnOnce(&Database) -> Result<(), StoreError>,
-    ) -> Result<Arc<Database>, StoreError> {
+    fn current(&self, remember: impl FnOnce(&Database) -> Result<(), StoreError>) -> Result<Arc<Database>, StoreError> {
         match self.opened() {
             Some(open) if self.health.is_well() => Ok(open),
             _ => self.open_again(remember),

@@ -23,18 +23,41 @@ impl Seed {
         Self(seed)
     }
 
+    /// The choices of this number.
+    #[must_use]
+    pub const fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// Further choices, which do not depend on how many are made here afterwards.
+    #[must_use]
+    pub fn fork(&mut self) -> Self {
+        Self(self.next())
+    }
+
     /// A number below `bound`.
     ///
     /// # Panics
     /// Where `bound` is 0.
     pub fn below(&mut self, bound: usize) -> usize {
-        // SplitMix64, by Sebastiano Vigna.
+        usize::try_from(self.next() % bound as u64).expect("a number below a usize")
+    }
+
+    /// True `times` in `of`.
+    ///
+    /// # Panics
+    /// Where `of` is 0.
+    pub fn chance(&mut self, times: usize, of: usize) -> bool {
+        self.below(of) < times
+    }
+
+    /// SplitMix64, by Sebastiano Vigna.
+    fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^= mixed >> 31;
-        usize::try_from(mixed % bound as u64).expect("a number below a usize")
+        mixed ^ (mixed >> 31)
     }
 
     /// One of several.
@@ -43,5 +66,14 @@ impl Seed {
     /// Where there are none.
     pub fn one_of<'a, T>(&mut self, several: &'a [T]) -> &'a T {
         &several[self.below(several.len())]
+    }
+}
+
+/// For ids and keys that are the same each time; never for secrets.
+impl Entropy for Seed {
+    fn fill(&mut self, bytes: &mut [u8]) {
+        for chunk in bytes.chunks_mut(8) {
+            chunk.copy_from_slice(&self.next().to_be_bytes()[..chunk.len()]);
+        }
     }
 }

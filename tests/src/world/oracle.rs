@@ -1,0 +1,77 @@
+//! What must hold, known apart from all that is tested.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use regard_core::id::DocumentId;
+
+use super::token::Token;
+
+/// Every save that was acknowledged.
+#[derive(Debug, Default)]
+pub struct Oracle {
+    saves: BTreeMap<Token, Known>,
+}
+
+/// What is known of an acknowledged save.
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    document: DocumentId,
+    /// The device that acknowledged it.
+    device: usize,
+    /// All that held it was taken away: a store put back to an earlier state before anybody else had it.
+    is_excused: bool,
+}
+
+impl Oracle {
+    /// A device has acknowledged a save.
+    pub fn acknowledged(&mut self, device: usize, tokens: Vec<(DocumentId, Token)>) {
+        for (document, token) in tokens {
+            self.saves.insert(token, Known { document, device, is_excused: false });
+        }
+    }
+
+    /// How many saves were acknowledged, and how many of them may be gone.
+    #[must_use]
+    pub fn counts(&self) -> (usize, usize) {
+        (self.saves.len(), self.saves.values().filter(|known| known.is_excused).count())
+    }
+
+    /// The saves that one device has acknowledged and that may not be gone.
+    #[must_use]
+    pub fn of(&self, device: usize) -> BTreeSet<Token> {
+        self.due(|known| known.device == device)
+    }
+
+    /// All that may not be gone.
+    #[must_use]
+    pub fn all(&self) -> BTreeSet<Token> {
+        self.due(|_| true)
+    }
+
+    fn due(&self, wanted: impl Fn(&Known) -> bool) -> BTreeSet<Token> {
+        let due = self.saves.iter().filter(|(_, known)| !known.is_excused && wanted(known));
+        due.map(|(token, _)| *token).collect()
+    }
+
+    /// Something was taken away by intent: what nobody holds any more may be gone.
+    pub fn excuse_all_but(&mut self, held: &BTreeSet<Token>) {
+        for (token, known) in &mut self.saves {
+            known.is_excused |= !held.contains(token);
+        }
+    }
+
+    /// Says which of `due` are missing in `held`, as a violation.
+    ///
+    /// # Errors
+    /// Where any is missing.
+    pub fn holds(&self, due: &BTreeSet<Token>, held: &BTreeSet<Token>, what: &str) -> Result<(), String> {
+        let lost: Vec<_> = due.difference(held).collect();
+        let Some(first) = lost.first() else { return Ok(()) };
+        let known = self.saves.get(first);
+        Err(format!(
+            "{what}: {} of {} acknowledged saves are lost, the first {first} ({known:?})",
+            lost.len(),
+            due.len()
+        ))
+    }
+}
