@@ -156,7 +156,7 @@ async fn create_workspace(
 }
 
 fn create(relay: &Relay, name: &str) -> Result<CreatedWorkspace, RelayError> {
-    let mut entropy = Randomness::fresh().map_err(StoreError::NoRandomness)?;
+    let mut entropy = Randomness::fresh(&*relay.inner.ambient).map_err(StoreError::NoRandomness)?;
     let id = WorkspaceId::random(&mut entropy);
     let secret: Secret = relay.create_workspace(id, name)?;
     Ok(CreatedWorkspace { id, secret: secret.reveal() })

@@ -15,6 +15,7 @@
 pub mod admin;
 mod ambient;
 mod backup;
+mod desk;
 mod error;
 mod metering;
 mod quotas;
@@ -24,10 +25,12 @@ mod store;
 pub mod tls;
 mod unix;
 
+pub use ambient::{Ambient, Machine};
 pub use backup::{Backup, Check, Restored, check, restore};
+pub use desk::{Connection, Desk, Due, Logged, Stream};
 pub use error::RelayError;
 pub use metering::count_metrics;
 pub use quotas::{Quota, Quotas};
 pub use relay::{Relay, Settings};
-pub use store::{FileCheck, StoreError, WorkspaceInfo};
+pub use store::{FileCheck, Medium, StorageBackend, StoreError, WorkspaceInfo};
 pub use unix::terminate_signal;

@@ -9,10 +9,11 @@ use regard_core::wire::access::Secret;
 
 use tokio::sync::Semaphore;
 
+use crate::ambient::{Ambient, Machine};
 use crate::error::RelayError;
 use crate::quotas::Quotas;
 use crate::server::{Pace, Pages, Rooms};
-use crate::store::{AccessError, AccessStore, LogStore, WorkspaceInfo};
+use crate::store::{AccessError, AccessStore, LogStore, Opening, WorkspaceInfo};
 use crate::unix;
 
 /// How long the relay waits for what, and how many it serves. The defaults are those of [`regard_core::limits`]; tests are
@@ -59,6 +60,7 @@ pub struct Relay {
 pub(crate) struct Inner {
     pub(crate) data: PathBuf,
     pub(crate) settings: Settings,
+    pub(crate) ambient: Arc<dyn Ambient>,
     pub(crate) access: AccessStore,
     pub(crate) logs: LogStore,
     pub(crate) rooms: Rooms,
@@ -67,6 +69,20 @@ pub(crate) struct Inner {
     /// What readers of the visibility stream get alike.
     pub(crate) pages: Pages,
     pub(crate) pace: Pace,
+}
+
+impl Inner {
+    pub(crate) fn new(
+        data: PathBuf,
+        settings: Settings,
+        ambient: Arc<dyn Ambient>,
+        access: AccessStore,
+        logs: LogStore,
+    ) -> Self {
+        let (rooms, pages, pace) = (Rooms::default(), Pages::default(), Pace::new(settings.quotas));
+        let inventories = Arc::new(Semaphore::new(INVENTORIES_AT_ONCE_MAX));
+        Self { data, settings, ambient, access, logs, rooms, inventories, pages, pace }
+    }
 }
 
 impl Relay {
@@ -85,10 +101,8 @@ impl Relay {
     pub fn open_with(data: &Path, settings: Settings) -> Result<Self, RelayError> {
         unix::make_private_folder(data).map_err(|source| RelayError::Folder { path: data.into(), source })?;
         let access = AccessStore::open(&data.join("access.redb"))?;
-        let logs = LogStore::open(&data.join("log.redb"), settings.quotas)?;
-        let (rooms, pages, pace) = (Rooms::default(), Pages::default(), Pace::new(settings.quotas));
-        let inventories = Arc::new(Semaphore::new(INVENTORIES_AT_ONCE_MAX));
-        let inner = Inner { data: data.into(), settings, access, logs, rooms, inventories, pages, pace };
+        let logs = LogStore::open_with(Opening::file(&data.join("log.redb"), settings.quotas))?;
+        let inner = Inner::new(data.into(), settings, Arc::new(Machine::default()), access, logs);
         Ok(Self { inner: Arc::new(inner) })
     }
 

@@ -13,7 +13,6 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::{Admin, WORKSPACES, ask};
-use crate::ambient;
 use crate::error::RelayError;
 use crate::relay::Relay;
 use crate::server::denied::Denied;
@@ -135,7 +134,7 @@ impl Relay {
         key: [u8; PUBLIC_KEY_BYTES],
         name: &str,
     ) -> Result<(), RelayError> {
-        Ok(self.inner.access.await_adoption(workspace, key, name, ambient::now())?)
+        Ok(self.inner.access.await_adoption(workspace, key, name, self.inner.ambient.now())?)
     }
 }
 
@@ -153,7 +152,7 @@ async fn access(
 
 /// Blocks.
 fn grant(relay: &Relay, workspace: WorkspaceId, wish: Wish) -> Result<serde_json::Value, RelayError> {
-    let (inner, now) = (&relay.inner, ambient::now());
+    let (inner, now) = (&relay.inner, relay.inner.ambient.now());
     let json = |value: serde_json::Result<serde_json::Value>| value.map_err(|error| RelayError::Serving(error.into()));
     let change = |wanted| rights::change(inner, workspace, By::Host, wanted).map_err(RelayError::from);
     match wish {

@@ -1,6 +1,6 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::time::Duration;
 
 use regard_core::id::WorkspaceId;
 use regard_core::limits::{CHALLENGE_LIFETIME, CHALLENGES_MAX};
@@ -8,19 +8,20 @@ use regard_core::wire::access::keys::Nonce;
 
 /// The challenges that were given out and not answered yet, oldest first. They are forgotten with the process.
 #[derive(Default)]
-pub(super) struct Challenges {
+pub(crate) struct Challenges {
     open: Mutex<VecDeque<Open>>,
 }
 
 struct Open {
     workspace: WorkspaceId,
     nonce: Nonce,
-    made: Instant,
+    /// When it was given out, by the steady clock.
+    made: Duration,
 }
 
 impl Challenges {
     /// Remembers a challenge; the oldest makes place for it.
-    pub(super) fn add(&self, workspace: WorkspaceId, nonce: Nonce, now: Instant) {
+    pub(crate) fn add(&self, workspace: WorkspaceId, nonce: Nonce, now: Duration) {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         while open.len() >= CHALLENGES_MAX || open.front().is_some_and(|oldest| is_over(oldest, now)) {
             open.pop_front();
@@ -29,7 +30,7 @@ impl Challenges {
     }
 
     /// Whether the challenge was given out for this workspace and is still good; it is used up either way.
-    pub(super) fn take(&self, workspace: WorkspaceId, nonce: &Nonce, now: Instant) -> bool {
+    pub(crate) fn take(&self, workspace: WorkspaceId, nonce: &Nonce, now: Duration) -> bool {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         // A nonce is public: whoever answers it proves a key, so comparing it in constant time would hide nothing.
         let Some(at) = open.iter().position(|one| one.nonce == *nonce) else { return false };
@@ -37,14 +38,12 @@ impl Challenges {
     }
 }
 
-fn is_over(one: &Open, now: Instant) -> bool {
-    now.saturating_duration_since(one.made) > CHALLENGE_LIFETIME
+fn is_over(one: &Open, now: Duration) -> bool {
+    now.saturating_sub(one.made) > CHALLENGE_LIFETIME
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     const WORKSPACE: WorkspaceId = WorkspaceId::from_bytes([1; 16]);
@@ -52,7 +51,7 @@ mod tests {
     #[test]
     fn a_challenge_is_good_once_soon_and_in_its_workspace() {
         let challenges = Challenges::default();
-        let now = Instant::now();
+        let now = Duration::from_secs(5);
         let nonces = [1, 2, 3, 4].map(|byte| Nonce([byte; 32]));
         for nonce in nonces {
             challenges.add(WORKSPACE, nonce, now);

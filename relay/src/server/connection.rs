@@ -15,27 +15,23 @@ use futures_util::stream::SplitStream;
 use regard_core::error::{Cause, Refusal};
 use regard_core::id::WorkspaceId;
 use regard_core::limits::{CONNECTION_QUEUE_MAX, FRAME_BYTES_MAX};
-use regard_core::wire::{self, ClientFrame, Directory, Hello, LogHead, PROTOCOL_VERSION, RelayFrame, Scope, Welcome};
+use regard_core::wire::{self, ClientFrame, RelayFrame};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::accept::Place;
 use super::denied::Denied;
 use super::reader::Reader;
-use super::rooms::Room;
 use super::sender::{Outlet, Sender};
 use super::{Served, blocking, http, stopped};
-use crate::ambient;
+use crate::desk::{Begun, Listener};
 use crate::metering::Present;
-use crate::store::{AccessError, Caller, Log};
+use crate::store::{Caller, StoreError};
 
 /// Bytes of the buffers of one socket; the library's own default would take 128 KB of every idle connection.
 const SOCKET_BUFFER_BYTES: usize = 4 << 10;
 /// How long a peer has for closing its side after the last word.
 const LAST_WORD_PATIENCE: Duration = Duration::from_millis(500);
-
-/// The logs of all scopes, in the order of [`Scope::ALL`].
-pub(super) type Logs = [Arc<Log>; Scope::ALL.len()];
 
 /// Answers the request for a WebSocket.
 pub(super) async fn upgrade(
@@ -68,19 +64,20 @@ async fn run(served: Served, caller: Caller, mut socket: WebSocket) {
         begun = begin(&served, &caller, &mut socket) => begun,
         () = stopped(served.stopping.clone()) => Err(Some(stopping())),
     };
-    let begun = match begun {
+    let (begun, program) = match begun {
         Ok(begun) => begun,
         Err(refusal) => return refuse(&served, socket, refusal).await,
     };
     let (presence, ended) = begun.room.enter(&served.relay, caller.device);
     let _online = Present::device();
-    tracing::info!(workspace = %caller.workspace, device = %caller.device, program = begun.hello.program, "connected");
+    tracing::info!(workspace = %caller.workspace, device = %caller.device, program, "connected");
     let (sink, mut stream) = socket.split();
     let (orders, ordered) = mpsc::channel(CONNECTION_QUEUE_MAX);
     let outlet = Outlet::new(sink, served.relay.settings.peer_patience);
-    let mut reader = Reader::new(&served, caller, &begun.logs, (Arc::clone(&begun.room), presence), orders);
-    let mut sender = Sender::new(&served, caller, &begun.logs, Arc::clone(&begun.room), outlet, ordered);
-    let sending = sender.run(welcome(&begun), ended);
+    let listener = Listener::new(&served.relay, caller, &begun.logs, (Arc::clone(&begun.room), presence));
+    let mut reader = Reader::new(&served, caller, listener, orders);
+    let mut sender = Sender::new(&served, caller, &begun, outlet, ordered);
+    let sending = sender.run(begun.welcome(&served.relay), ended);
     tokio::select! {
         () = sending => {}
         () = reader.run(&mut stream) => {}
@@ -90,16 +87,8 @@ async fn run(served: Served, caller: Caller, mut socket: WebSocket) {
     tracing::info!(workspace = %caller.workspace, device = %caller.device, "disconnected");
 }
 
-/// What stands once a device has said who it is.
-struct Begun {
-    hello: Hello,
-    logs: Logs,
-    room: Arc<Room>,
-    directory: Directory,
-}
-
 /// Waits for the first frame. The error is what to tell the device; none where it has gone.
-async fn begin(served: &Served, caller: &Caller, socket: &mut WebSocket) -> Result<Begun, Option<Refusal>> {
+async fn begin(served: &Served, caller: &Caller, socket: &mut WebSocket) -> Result<(Begun, String), Option<Refusal>> {
     let patience = served.relay.settings.peer_patience;
     let hello = match timeout(patience, socket.recv()).await {
         Err(_) => return Err(Some(Refusal::new(Cause::NotAllowed, "the first frame did not come in time"))),
@@ -110,37 +99,11 @@ async fn begin(served: &Served, caller: &Caller, socket: &mut WebSocket) -> Resu
         Ok(Some(Ok(Message::Close(_)) | Err(_)) | None) => return Err(None),
         Ok(Some(Ok(_))) => return Err(Some(Refusal::new(Cause::Malformed, "the first message is no frame"))),
     };
-    let (lowest, highest) = hello.versions;
-    if !(lowest..=highest).contains(&PROTOCOL_VERSION) {
-        let detail = format!("the relay speaks version {PROTOCOL_VERSION}, the device versions {lowest} to {highest}");
-        return Err(Some(Refusal::new(Cause::Version, detail)));
-    }
-    let (relay, caller_of, instance) = (Arc::clone(&served.relay), *caller, hello.instance);
-    blocking(move || relay.access.note_instance(caller_of.workspace, caller_of.device, instance))
-        .await
-        .map_err(|error| Some(error.as_refusal()))?;
-    prepare(served, caller, hello).await.map_err(|error| Some(error.as_refusal()))
-}
-
-async fn prepare(served: &Served, caller: &Caller, hello: Hello) -> Result<Begun, AccessError> {
-    let (relay, workspace) = (Arc::clone(&served.relay), caller.workspace);
-    let logs = [relay.logs.log(workspace, Scope::ALL[0]).await?, relay.logs.log(workspace, Scope::ALL[1]).await?];
-    let (room, directory) = blocking(move || {
-        Ok::<_, AccessError>((relay.rooms.room(workspace, &relay.access)?, relay.access.directory(workspace)?))
-    })
-    .await?;
-    Ok(Begun { hello, logs, room, directory })
-}
-
-fn welcome(begun: &Begun) -> Welcome {
-    let logs = begun.logs.iter().map(|log| LogHead { scope: log.scope, cursor: log.head() });
-    Welcome {
-        version: PROTOCOL_VERSION,
-        now: ambient::now(),
-        logs: logs.collect(),
-        directory: begun.directory.clone(),
-        features: Vec::new(),
-    }
+    let program = hello.program.clone();
+    let (relay, caller) = (Arc::clone(&served.relay), *caller);
+    let begun = blocking(move || Ok::<_, StoreError>(Begun::by(&relay, &caller, &hello))).await;
+    let begun = begun.map_err(|error| Some(error.as_refusal()))?.map_err(Some)?;
+    Ok((begun, program))
 }
 
 /// The word with which connections end when the relay stops.

@@ -11,7 +11,7 @@ use regard_core::wire::access::{CopyRequest, InviteRequest, InviteResponse, Join
 
 use super::denied::Denied;
 use super::{Served, blocking};
-use crate::ambient;
+use crate::desk;
 use crate::store::Caller;
 
 /// Turns an invitation into a device's token.
@@ -22,12 +22,7 @@ pub(super) async fn join(
 ) -> Result<Json<JoinResponse>, Denied> {
     let (Path(workspace), Json(request)) = (workspace?, request?);
     let relay = Arc::clone(&served.relay);
-    let device = request.device;
-    let now = ambient::now();
-    let joined = blocking(move || relay.access.join(workspace, &request, now)).await?;
-    tracing::info!(%workspace, %device, member = %joined.member, "a device joined");
-    served.relay.rooms.joined(workspace, device, now);
-    Ok(Json(joined))
+    Ok(Json(blocking(move || desk::join(&relay, workspace, &request)).await?))
 }
 
 /// Makes a copied or restored store a device of its own.
@@ -41,11 +36,7 @@ pub(super) async fn copy(
     let caller = authenticate(&served, workspace, &headers).await?;
     let Json(request) = request?;
     let relay = Arc::clone(&served.relay);
-    let (device, now) = (request.device, ambient::now());
-    let copied = blocking(move || relay.access.copy_device(&caller, &request, now)).await?;
-    tracing::info!(%workspace, %device, of = %caller.device, "a copied store became a device of its own");
-    served.relay.rooms.joined(workspace, device, now);
-    Ok(Json(copied))
+    Ok(Json(blocking(move || desk::copy(&relay, &caller, &request)).await?))
 }
 
 /// Makes an invitation.
@@ -59,7 +50,7 @@ pub(super) async fn invite(
     let caller = authenticate(&served, workspace, &headers).await?;
     let Json(request) = request?;
     let relay = Arc::clone(&served.relay);
-    Ok(Json(blocking(move || relay.access.invite(&caller, &request, ambient::now())).await?))
+    Ok(Json(blocking(move || relay.access.invite(&caller, &request, relay.ambient.now())).await?))
 }
 
 /// Everybody who belongs to the workspace.
@@ -90,9 +81,7 @@ pub(super) async fn authenticate(
     let token = token.ok_or_else(|| Denied::unauthorized("the request carries no token"))?;
     let token: Secret = token.trim().parse().map_err(|_| Denied::unauthorized("the request's token is malformed"))?;
     let relay = Arc::clone(&served.relay);
-    // Drawn before the rights are read: a change in between ends what stands for less.
-    let standing = relay.logs.standings().draw();
-    let found = blocking(move || relay.access.authenticate(workspace, &token, standing)).await;
+    let found = blocking(move || desk::authenticate(&relay, workspace, &token)).await;
     found.map_err(|error| {
         let refusal = error.as_refusal();
         match refusal.cause {

@@ -7,7 +7,6 @@ mod connection;
 pub(crate) mod denied;
 mod http;
 mod keys;
-mod listing;
 mod operations;
 mod pace;
 mod patient;
@@ -30,8 +29,8 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, watch};
 
 pub(crate) use pace::Pace;
-pub(crate) use rooms::Rooms;
-pub(crate) use visibility::Pages;
+pub(crate) use rooms::{Presence, Room, Rooms};
+pub(crate) use visibility::{End as StreamEnd, Form, Pages, Roster, Telling};
 
 use accept::Acceptor;
 

@@ -1,27 +1,18 @@
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use axum::extract::ws::{Message, WebSocket};
 use futures_util::StreamExt;
 use futures_util::stream::SplitStream;
 use regard_core::error::{Cause, Refusal};
-use regard_core::id::DeviceId;
-use regard_core::limits::{BATCH_BYTES_MAX, FETCH_DOCUMENTS_MAX, QUARANTINE_MAX};
-use regard_core::sync::{CheckedUnit, check_unit};
-use regard_core::wire::{
-    self, Applied, ClientFrame, Fetch, PeerApplied, Push, Role, Scope, Subscribe, Unit, UnitOutcome,
-};
+use regard_core::wire::{self, Push, UnitOutcome};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use super::connection::Logs;
-use super::rooms::{Presence, Room};
-use super::sender::{Order, Outcomes};
 use super::{Served, blocking};
-use crate::ambient;
+use crate::desk::{Admitted, Heard, Listener, Order, Outcomes, Wish};
 use crate::metering;
 use crate::relay::Inner;
-use crate::store::{Caller, CheckedPush, Log, StoreError};
+use crate::store::{Caller, StoreError};
 
 /// Compressed bytes of a push from which on checking it is worth a thread of its own: some 50 microseconds.
 const LARGE_PUSH_BYTES: usize = 16 << 10;
@@ -30,12 +21,8 @@ const LARGE_PUSH_BYTES: usize = 16 << 10;
 pub(super) struct Reader {
     relay: Arc<Inner>,
     caller: Caller,
-    logs: Logs,
-    room: Arc<Room>,
-    presence: Presence,
+    listener: Listener,
     orders: mpsc::Sender<Order>,
-    /// The scopes with a valid cursor: only what is read can have been applied.
-    following: [bool; Scope::ALL.len()],
 }
 
 /// Why reading ends: a word for the device, or none where it has gone.
@@ -55,15 +42,8 @@ impl From<StoreError> for End {
 }
 
 impl Reader {
-    pub(super) fn new(
-        served: &Served,
-        caller: Caller,
-        logs: &Logs,
-        (room, presence): (Arc<Room>, Presence),
-        orders: mpsc::Sender<Order>,
-    ) -> Self {
-        let (relay, logs) = (Arc::clone(&served.relay), logs.clone());
-        Self { relay, caller, logs, room, presence, orders, following: [false; Scope::ALL.len()] }
+    pub(super) fn new(served: &Served, caller: Caller, listener: Listener, orders: mpsc::Sender<Order>) -> Self {
+        Self { relay: Arc::clone(&served.relay), caller, listener, orders }
     }
 
     /// Reads until the device has gone or said something impossible. Then the sender is told to end, and this waits for it.
@@ -94,31 +74,21 @@ impl Reader {
             Ok(Some(Ok(Message::Close(_))) | None) | Err(_) => return Err(End(None)),
         };
         metering::received(bytes.len());
-        match wire::decode(&bytes, "frame")? {
-            ClientFrame::Hello(_) => Err(Refusal::new(Cause::Malformed, "a Hello comes once, and first").into()),
-            ClientFrame::Push(push) => self.push(push).await,
-            ClientFrame::Subscribe(subscribe) => self.subscribe(subscribe).await,
-            ClientFrame::Applied(applied) => self.applied(applied),
-            ClientFrame::Reconcile(scope) => self.order(Order::List { scope }).await,
-            ClientFrame::Fetch(fetch) => self.fetch(fetch).await,
-            ClientFrame::Unsubscribe(scope) => {
-                self.following[usize::from(scope.number())] = false;
-                self.order(Order::Leave { scope }).await
-            }
-            ClientFrame::Complete(scope) => {
-                self.presence.complete(scope);
-                Ok(())
-            }
+        match self.listener.hear(wire::decode(&bytes, "frame")?)? {
+            Heard::Push(push) => self.push(push).await,
+            Heard::Subscribe(wish) => self.subscribe(wish).await,
+            Heard::Order(order) => self.order(order).await,
+            Heard::Nothing => Ok(()),
         }
     }
 
     async fn push(&mut self, push: Push) -> Result<(), End> {
         let Push { scope, number, units } = push;
-        let may_write = self.caller.role != Role::Reader;
+        let role = self.caller.role;
         let units = if units.len() < LARGE_PUSH_BYTES {
-            checked_units(&units, may_write)?
+            Listener::check(role, &units)?
         } else {
-            let checked = blocking(move || Ok::<_, StoreError>(checked_units(&units, may_write))).await;
+            let checked = blocking(move || Ok::<_, StoreError>(Listener::check(role, &units))).await;
             checked??
         };
         let count = units.len();
@@ -126,94 +96,25 @@ impl Reader {
         let changes = units.iter().flatten().map(|unit| unit.headers.len()).sum();
         // Whoever sends faster than allowed is read more slowly.
         self.relay.pace.wait(self.caller.workspace, self.caller.device, changes).await;
-        let outcomes = if units.iter().all(Result::is_err) {
-            let refusals = units.into_iter().filter_map(Result::err).map(|refusal| {
-                metering::units_refused(refusal.cause, 1);
-                UnitOutcome::Refused(refusal)
-            });
-            Outcomes::Known(refusals.collect())
-        } else {
-            let log = Arc::clone(self.log(scope));
-            let Caller { device: carrier, standing, .. } = self.caller;
-            let complete = self.room.complete_among(scope, others_named(&units, carrier));
-            let push = CheckedPush { log, carrier, standing, units, complete };
-            match self.relay.logs.push(push).await {
+        let outcomes = match self.listener.admit(scope, units) {
+            Admitted::Refused(outcomes) => Outcomes::Known(outcomes),
+            Admitted::Asked(push) => match self.relay.logs.push(push).await {
                 Ok(outcomes) => Outcomes::Awaited(outcomes),
                 Err(error) => Outcomes::Known(vec![UnitOutcome::Refused(error.as_refusal()); count]),
-            }
+            },
         };
         self.order(Order::Acknowledge { scope, number, count, outcomes }).await
     }
 
-    async fn subscribe(&mut self, subscribe: Subscribe) -> Result<(), End> {
-        let log = Arc::clone(self.log(subscribe.scope));
-        let from = subscribe.from.unwrap_or_else(|| log.start());
-        let (relay, asked) = (Arc::clone(&self.relay), Arc::clone(&log));
-        let cursors = std::iter::once(from).chain(subscribe.witness).collect::<Vec<_>>();
-        let is_valid = blocking(move || relay.logs.are_valid(&asked, &cursors)).await?;
-        self.following[usize::from(subscribe.scope.number())] = is_valid;
-        let scope = subscribe.scope;
-        self.order(if is_valid { Order::Follow { scope, after: from.seq } } else { Order::Void { scope } }).await
-    }
-
-    async fn fetch(&mut self, fetch: Fetch) -> Result<(), End> {
-        let Fetch { scope, documents } = fetch;
-        if documents.len() > FETCH_DOCUMENTS_MAX {
-            let detail = format!("{} records are asked for at once, of at most {FETCH_DOCUMENTS_MAX}", documents.len());
-            return Err(Refusal::new(Cause::TooLarge, detail).into());
-        }
-        self.order(Order::Excerpt { scope, documents }).await
-    }
-
-    fn applied(&mut self, applied: Applied) -> Result<(), End> {
-        let Applied { scope, cursor, except } = applied;
-        let in_order = except.windows(2).all(|pair| pair[0] < pair[1]);
-        if except.len() > QUARANTINE_MAX || !in_order || except.last().is_some_and(|last| *last > cursor.seq) {
-            return Err(Refusal::new(Cause::Malformed, "a receipt names exceptions that cannot be").into());
-        }
-        let head = self.log(scope).head();
-        // A receipt for another life of the log tells nothing about this one; its device learns of it on subscribing.
-        if self.following[usize::from(scope.number())] && cursor.epoch == head.epoch && cursor.seq <= head.seq {
-            let applied = PeerApplied { scope, epoch: cursor.epoch, seq: cursor.seq, except, at: ambient::now() };
-            self.room.applied(self.caller.device, applied);
-        }
-        Ok(())
-    }
-
-    fn log(&self, scope: Scope) -> &Arc<Log> {
-        &self.logs[usize::from(scope.number())]
+    async fn subscribe(&mut self, wish: Wish) -> Result<(), End> {
+        let relay = Arc::clone(&self.relay);
+        let (log, cursors) = (Arc::clone(&wish.log), wish.cursors.clone());
+        let is_valid = blocking(move || relay.logs.are_valid(&log, &cursors)).await?;
+        let order = self.listener.follow(&wish, is_valid);
+        self.order(order).await
     }
 
     async fn order(&self, order: Order) -> Result<(), End> {
         self.orders.send(order).await.map_err(|_| End(None))
     }
-}
-
-/// The devices in whose names units or changes are, but the one that brings them: mostly none.
-fn others_named(units: &[Result<CheckedUnit, Refusal>], carrier: DeviceId) -> HashSet<DeviceId> {
-    let named = |checked: &CheckedUnit| {
-        let actors = checked.headers.iter().filter_map(|header| header.actor.device());
-        actors.chain(checked.unit.author).filter(|device| *device != carrier).collect::<Vec<_>>()
-    };
-    units.iter().flatten().flat_map(named).collect()
-}
-
-/// Unpacks a push and looks at each unit's bytes, before anybody waits for it.
-fn checked_units(packed: &[u8], may_write: bool) -> Result<Vec<Result<CheckedUnit, Refusal>>, Refusal> {
-    let units: Vec<Unit> = wire::decode_batch(packed, "push")?;
-    let mut bytes = 0;
-    let checked = units.into_iter().map(|unit| {
-        if !may_write {
-            return Err(Refusal::new(Cause::NotAllowed, "a reader changes nothing"));
-        }
-        if bytes > BATCH_BYTES_MAX {
-            // Deflated changes can grow beyond what the push itself may have.
-            let detail = format!("the push unpacks to more than the {BATCH_BYTES_MAX} bytes that are allowed");
-            return Err(Refusal::new(Cause::TooLarge, detail));
-        }
-        let unit = check_unit(unit)?;
-        bytes += unit.bytes();
-        Ok(unit)
-    });
-    Ok(checked.collect())
 }

@@ -12,7 +12,6 @@ use regard_core::wire::access::rights::RoleChange;
 
 use super::denied::Denied;
 use super::{Served, blocking, http};
-use crate::ambient;
 use crate::relay::Inner;
 use crate::store::{AccessError, By, Rights};
 
@@ -27,7 +26,7 @@ pub(crate) fn change(
     rights: Rights,
 ) -> Result<Directory, AccessError> {
     let mut held = None;
-    let changed = relay.access.change_rights(workspace, by, rights, ambient::now(), |devices| {
+    let changed = relay.access.change_rights(workspace, by, rights, relay.ambient.now(), |devices| {
         held = Some(relay.logs.standings().hold(workspace, devices));
         relay.logs.fence()
     })?;

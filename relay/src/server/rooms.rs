@@ -1,4 +1,4 @@
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -10,17 +10,16 @@ use tokio::sync::{Notify, oneshot, watch};
 
 use super::challenges::Challenges;
 use super::visibility::Roster;
-use crate::ambient;
 use crate::store::{AccessError, AccessStore, StoredPeer};
 
 /// The workspaces that somebody connected to since the relay started.
 #[derive(Default)]
 pub(crate) struct Rooms {
-    by_workspace: Mutex<HashMap<WorkspaceId, Arc<Room>>>,
+    by_workspace: Mutex<BTreeMap<WorkspaceId, Arc<Room>>>,
     /// Tells that the state of some device should be kept.
     pub(super) unsaved: Notify,
     next_connection: AtomicU64,
-    pub(super) challenges: Challenges,
+    pub(crate) challenges: Challenges,
 }
 
 /// Who is connected to a workspace, and where its devices are.
@@ -28,9 +27,9 @@ pub(crate) struct Room {
     workspace: WorkspaceId,
     state: Mutex<RoomState>,
     /// The number of the last change of a peer.
-    pub(super) peers_changed: watch::Sender<u64>,
+    pub(crate) peers_changed: watch::Sender<u64>,
     /// Changes whenever the directory does.
-    pub(super) directory_changed: watch::Sender<u64>,
+    pub(crate) directory_changed: watch::Sender<u64>,
     /// What readers of the visibility stream read of the directory, the last time one did.
     pub(super) roster: tokio::sync::Mutex<Option<Arc<Roster>>>,
 }
@@ -38,7 +37,7 @@ pub(crate) struct Room {
 #[derive(Default)]
 struct RoomState {
     connections: HashMap<DeviceId, Live>,
-    peers: HashMap<DeviceId, PeerState>,
+    peers: BTreeMap<DeviceId, PeerState>,
     /// Devices that were shut out since the relay started: they are no peers any more.
     shut_out: HashSet<DeviceId>,
 }
@@ -59,8 +58,8 @@ struct PeerState {
 }
 
 /// A device's presence in a room, for as long as its connection lives.
-pub(super) struct Presence {
-    rooms: Arc<crate::relay::Inner>,
+pub(crate) struct Presence {
+    relay: Arc<crate::relay::Inner>,
     room: Arc<Room>,
     device: DeviceId,
     connection: u64,
@@ -68,7 +67,7 @@ pub(super) struct Presence {
 
 impl Rooms {
     /// The workspace's room. Reads the disk the first time.
-    pub(super) fn room(&self, workspace: WorkspaceId, access: &AccessStore) -> Result<Arc<Room>, AccessError> {
+    pub(crate) fn room(&self, workspace: WorkspaceId, access: &AccessStore) -> Result<Arc<Room>, AccessError> {
         if let Some(room) = self.lock().get(&workspace) {
             return Ok(Arc::clone(room));
         }
@@ -77,7 +76,7 @@ impl Rooms {
     }
 
     /// Notes that a device joined.
-    pub(super) fn joined(&self, workspace: WorkspaceId, device: DeviceId, now: Timestamp) {
+    pub(crate) fn joined(&self, workspace: WorkspaceId, device: DeviceId, now: Timestamp) {
         let room = self.lock().get(&workspace).map(Arc::clone);
         if let Some(room) = room {
             room.change(device, now, |_| ());
@@ -86,7 +85,7 @@ impl Rooms {
     }
 
     /// Notes that the directory changed, and which devices have no access any more.
-    pub(super) fn rights_changed(&self, workspace: WorkspaceId, shut_out: &[DeviceId]) {
+    pub(crate) fn rights_changed(&self, workspace: WorkspaceId, shut_out: &[DeviceId]) {
         let room = self.lock().get(&workspace).map(Arc::clone);
         if let Some(room) = room {
             let mut state = room.lock();
@@ -100,12 +99,12 @@ impl Rooms {
     }
 
     /// The peers whose state is not kept yet; they count as kept from now on.
-    pub(super) fn take_unsaved(&self) -> Vec<(WorkspaceId, StoredPeer)> {
+    pub(crate) fn take_unsaved(&self) -> Vec<(WorkspaceId, StoredPeer)> {
         let rooms: Vec<_> = self.lock().values().map(Arc::clone).collect();
         rooms.iter().flat_map(|room| room.take_unsaved()).collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<WorkspaceId, Arc<Room>>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<WorkspaceId, Arc<Room>>> {
         self.by_workspace.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -132,7 +131,7 @@ impl Room {
     }
 
     /// Notes that a device is connected; an older connection of it is ended. The receiver tells when this one is.
-    pub(super) fn enter(
+    pub(crate) fn enter(
         self: &Arc<Self>,
         relay: &Arc<crate::relay::Inner>,
         device: DeviceId,
@@ -146,16 +145,16 @@ impl Room {
             // Where the older connection is gone already, nobody needs to be told.
             let _ = replaced.end.send(refusal);
         }
-        let now = ambient::now();
+        let now = relay.ambient.now();
         self.change(device, now, |peer| {
             peer.online = true;
             peer.since = now;
         });
-        (Presence { rooms: Arc::clone(relay), room: Arc::clone(self), device, connection }, ended)
+        (Presence { relay: Arc::clone(relay), room: Arc::clone(self), device, connection }, ended)
     }
 
     /// Those of the devices that are connected and have brought all that they made into a scope's log.
-    pub(super) fn complete_among(&self, scope: Scope, mut devices: HashSet<DeviceId>) -> HashSet<DeviceId> {
+    pub(crate) fn complete_among(&self, scope: Scope, mut devices: HashSet<DeviceId>) -> HashSet<DeviceId> {
         if !devices.is_empty() {
             let state = self.lock();
             let is_complete = |live: &Live| live.complete[usize::from(scope.number())];
@@ -165,7 +164,7 @@ impl Room {
     }
 
     /// Notes how far a device has applied a scope's log.
-    pub(super) fn applied(&self, device: DeviceId, applied: PeerApplied) {
+    pub(crate) fn applied(&self, device: DeviceId, applied: PeerApplied) {
         self.change(device, applied.at, |peer| {
             match peer.applied.iter_mut().find(|known| known.scope == applied.scope) {
                 Some(known) => *known = applied,
@@ -175,14 +174,14 @@ impl Room {
     }
 
     /// The other devices that changed after the change with this number, and the number of the last change.
-    pub(super) fn others_changed_after(&self, device: DeviceId, number: Option<u64>) -> (Vec<Peer>, u64) {
+    pub(crate) fn others_changed_after(&self, device: DeviceId, number: Option<u64>) -> (Vec<Peer>, u64) {
         let (mut peers, number) = self.changed_after(number);
         peers.retain(|peer| peer.device != device);
         (peers, number)
     }
 
     /// All devices that changed after the change with this number, and the number of the last change.
-    pub(super) fn changed_after(&self, number: Option<u64>) -> (Vec<Peer>, u64) {
+    pub(crate) fn changed_after(&self, number: Option<u64>) -> (Vec<Peer>, u64) {
         let state = self.lock();
         let is_wanted = |state: &&PeerState| number.is_none_or(|number| state.changed > number);
         let peers = state.peers.values().filter(is_wanted).map(|state| state.peer.clone());
@@ -225,7 +224,7 @@ impl Room {
 
 impl Presence {
     /// Notes that the device has brought all that it made into a scope's log.
-    pub(super) fn complete(&self, scope: Scope) {
+    pub(crate) fn complete(&self, scope: Scope) {
         let mut state = self.room.lock();
         let live = state.connections.get_mut(&self.device).filter(|live| live.connection == self.connection);
         if let Some(live) = live {
@@ -245,12 +244,12 @@ impl Drop for Presence {
             is_last
         };
         if is_last {
-            let now = ambient::now();
+            let now = self.relay.ambient.now();
             self.room.change(self.device, now, |peer| {
                 peer.online = false;
                 peer.since = now;
             });
-            self.rooms.rooms.unsaved.notify_one();
+            self.relay.rooms.unsaved.notify_one();
         }
     }
 }

@@ -1,4 +1,3 @@
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,40 +8,17 @@ use futures_util::{FutureExt, SinkExt, StreamExt};
 use regard_core::error::Refusal;
 use regard_core::id::DocumentId;
 use regard_core::limits::{BATCH_BYTES_TARGET, PUSHES_IN_FLIGHT_MAX};
-use regard_core::wire::{self, Cursor, RelayFrame, Scope, UnitOutcome, Welcome};
+use regard_core::wire::{self, RelayFrame, Scope, Welcome};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout};
 
-use super::connection::{Logs, stopping};
+use super::connection::stopping;
 use super::rooms::Room;
 use super::{Served, blocking, stopped};
+use crate::desk::{Begun, Following, Next, Order, Outcomes, Speaker};
+use crate::desk::{acknowledgement, excerpt_frames, inventory_frames, unanswered};
 use crate::metering;
-use crate::store::{AccessError, Caller, Log, LoggedFrame, StoreError};
-
-/// What the reading side of a connection asks the sending side to do.
-pub(super) enum Order {
-    /// Answer a push of so many units once its outcomes are known.
-    Acknowledge { scope: Scope, number: u64, count: usize, outcomes: Outcomes },
-    /// Send a log from the change after this place, and go on with what comes.
-    Follow { scope: Scope, after: u64 },
-    /// Say that a cursor is void, and send nothing more of that log.
-    Void { scope: Scope },
-    /// Send nothing more of a log.
-    Leave { scope: Scope },
-    /// Send the list of all documents of a log.
-    List { scope: Scope },
-    /// Send all changes of some documents.
-    Excerpt { scope: Scope, documents: Vec<DocumentId> },
-    /// End the connection, with a word where there is somebody to hear it.
-    End(Option<Refusal>),
-}
-
-/// The outcomes of a push.
-pub(super) enum Outcomes {
-    Known(Vec<UnitOutcome>),
-    /// They come when they are durable.
-    Awaited(oneshot::Receiver<Vec<UnitOutcome>>),
-}
+use crate::store::{AccessError, Caller, LoggedFrame, StoreError};
 
 /// The device takes nothing any more, or not fast enough.
 pub(super) struct Gone;
@@ -86,35 +62,20 @@ impl Outlet {
     }
 }
 
-/// Sends a device what it is due. It follows each log by its own position, so that a slow reader costs nobody anything.
+/// Sends a device what it is due.
 pub(super) struct Sender {
-    pub(super) served: Served,
+    served: Served,
     caller: Caller,
-    logs: Logs,
     room: Arc<Room>,
-    pub(super) outlet: Outlet,
+    directory_changed: watch::Receiver<u64>,
+    speaker: Speaker,
+    outlet: Outlet,
     orders: mpsc::Receiver<Order>,
-    following: [Option<Following>; Scope::ALL.len()],
-    /// The ends of the logs when the device connected: what it brought itself after that, it need not get.
-    connected_at: [u64; Scope::ALL.len()],
     pushes: FuturesOrdered<futures_util::future::BoxFuture<'static, RelayFrame>>,
-    peers_sent: u64,
-}
-
-/// How far a log has been sent.
-struct Following {
-    log: Arc<Log>,
-    head: watch::Receiver<Cursor>,
-    /// The last place sent.
-    position: u64,
-    /// Whether the device waits to hear that everything has been sent.
-    announces: bool,
-    /// Segments that one reading of the disk brought.
-    ahead: VecDeque<Arc<LoggedFrame>>,
 }
 
 /// Why sending ends: a word for the device, or none.
-pub(super) enum End {
+enum End {
     Refused(Refusal),
     Stopping,
     Gone,
@@ -142,22 +103,20 @@ impl Sender {
     pub(super) fn new(
         served: &Served,
         caller: Caller,
-        logs: &Logs,
-        room: Arc<Room>,
+        begun: &Begun,
         outlet: Outlet,
         orders: mpsc::Receiver<Order>,
     ) -> Self {
+        let room = Arc::clone(&begun.room);
         Self {
             served: served.clone(),
             caller,
-            logs: logs.clone(),
+            directory_changed: begun.directory_changed.clone(),
+            speaker: Speaker::new(&served.relay, caller, &begun.logs, Arc::clone(&room)),
             room,
             outlet,
             orders,
-            following: [None, None],
-            connected_at: [logs[0].head().seq, logs[1].head().seq],
             pushes: FuturesOrdered::new(),
-            peers_sent: 0,
         }
     }
 
@@ -184,9 +143,9 @@ impl Sender {
         mut ended: oneshot::Receiver<Refusal>,
     ) -> Result<std::convert::Infallible, End> {
         self.outlet.frame(&RelayFrame::Welcome(welcome)).await?;
-        let mut directory = self.room.directory_changed.subscribe();
+        let mut directory = self.directory_changed.clone();
         let mut peers = self.room.peers_changed.subscribe();
-        self.send_peers(None).await?;
+        self.send_peers().await?;
         let interval = self.served.relay.settings.peers_interval;
         let mut peers_due: Option<Instant> = None;
         let mut peers_sent_at = Instant::now();
@@ -197,7 +156,7 @@ impl Sender {
         let lost = async move { standings.lost(&caller).await };
         tokio::pin!(stopped, lost);
         loop {
-            let is_behind = self.following.iter_mut().flatten().any(Following::is_behind);
+            let is_behind = self.speaker.is_behind();
             let peers_at = peers_due.unwrap_or(peers_sent_at);
             tokio::select! {
                 biased;
@@ -211,13 +170,13 @@ impl Sender {
                 () = tokio::time::sleep_until(peers_at), if peers_due.is_some() => {
                     peers_due = None;
                     peers_sent_at = Instant::now();
-                    self.send_peers(Some(self.peers_sent)).await?;
+                    self.send_peers().await?;
                 }
                 Ok(()) = peers.changed(), if peers_due.is_none() => peers_due = Some(peers_sent_at + interval),
                 Ok(()) = directory.changed() => self.send_directory().await?,
                 _ = probe.tick() => self.outlet.message(Message::Ping(Bytes::new())).await?,
                 () = std::future::ready(()), if is_behind => self.send_some().await?,
-                () = grown(&mut self.following) => {}
+                () = grown(&mut self.speaker.following) => {}
             }
         }
     }
@@ -225,20 +184,14 @@ impl Sender {
     async fn obey(&mut self, order: Order) -> Result<(), End> {
         match order {
             Order::Acknowledge { scope, number, count, outcomes } => {
-                let log = self.log(scope);
-                self.pushes.push_back(acknowledgement(log, number, count, outcomes).boxed());
+                self.await_outcomes(scope, number, count, outcomes)
             }
-            Order::Follow { scope, after } => {
-                let at = usize::from(scope.number());
-                self.following[at] = Some(Following::new(Arc::clone(&self.logs[at]), after));
-            }
+            Order::Follow { scope, after } => self.speaker.follow(scope, after),
             Order::Void { scope } => {
-                let at = usize::from(scope.number());
-                self.following[at] = None;
-                let head = self.logs[at].head();
-                self.outlet.frame(&RelayFrame::CursorVoid { scope, head }).await?;
+                let frame = self.speaker.void(scope);
+                self.outlet.frame(&frame).await?;
             }
-            Order::Leave { scope } => self.following[usize::from(scope.number())] = None,
+            Order::Leave { scope } => self.speaker.leave(scope),
             Order::List { scope } => self.send_inventory(scope).await?,
             Order::Excerpt { scope, documents } => self.send_excerpt(scope, documents).await?,
             Order::End(refusal) => return Err(refusal.map_or(End::Gone, End::Refused)),
@@ -246,42 +199,66 @@ impl Sender {
         Ok(())
     }
 
-    pub(super) fn log(&self, scope: Scope) -> Arc<Log> {
-        Arc::clone(&self.logs[usize::from(scope.number())])
+    fn await_outcomes(&mut self, scope: Scope, number: u64, count: usize, outcomes: Outcomes) {
+        let log = self.speaker.log(scope);
+        let answer = async move {
+            let outcomes = match outcomes {
+                Outcomes::Known(outcomes) => outcomes,
+                Outcomes::Awaited(outcomes) => outcomes.await.unwrap_or_else(|_| unanswered(count)),
+            };
+            acknowledgement(&log, number, outcomes)
+        };
+        self.pushes.push_back(answer.boxed());
     }
 
     /// Sends one segment of each log that has more, or that it has no more.
     async fn send_some(&mut self) -> Result<(), End> {
-        for at in 0..self.following.len() {
-            let Some(following) = &mut self.following[at] else { continue };
-            let head = *following.head.borrow_and_update();
-            if following.position >= head.seq {
-                if std::mem::take(&mut following.announces) {
-                    let caught_up = RelayFrame::CaughtUp { scope: following.log.scope, cursor: head };
-                    self.outlet.frame(&caught_up).await?;
+        for at in 0..Scope::ALL.len() {
+            let next = match self.speaker.next(at) {
+                Next::Read { log, after } => {
+                    let relay = Arc::clone(&self.served.relay);
+                    let found = blocking(move || relay.logs.segments_after(&log, after, BATCH_BYTES_TARGET)).await?;
+                    self.speaker.found(at, after, found)?;
+                    self.speaker.next(at)
                 }
-                continue;
-            }
-            let segment = next_segment(following, &self.served).await?;
-            following.position = segment.last_seq;
-            let is_own = segment.carrier == self.caller.device && segment.first_seq > self.connected_at[at];
-            if is_own {
-                let cursor = Cursor { epoch: head.epoch, seq: segment.last_seq, hash: segment.after };
-                self.outlet.frame(&RelayFrame::Advanced { scope: following.log.scope, cursor }).await?;
-            } else {
-                self.outlet.message(Message::Binary(Bytes::from_owner(Shared(segment)))).await?;
-                metering::segment_sent();
+                next => next,
+            };
+            match next {
+                Next::Frame(frame) => self.outlet.frame(&frame).await?,
+                Next::Segment(segment) => {
+                    self.outlet.message(Message::Binary(Bytes::from_owner(Shared(segment)))).await?;
+                    metering::segment_sent();
+                }
+                // What was found is there the second time.
+                Next::Nothing | Next::Read { .. } => {}
             }
         }
         Ok(())
     }
 
-    async fn send_peers(&mut self, after: Option<u64>) -> Result<(), End> {
-        let (peers, number) = self.room.others_changed_after(self.caller.device, after);
-        self.peers_sent = number;
-        // The first notice is sent even where there is nobody: it tells that this is the whole.
-        if after.is_none() || !peers.is_empty() {
-            self.outlet.frame(&RelayFrame::Peers(peers)).await?;
+    async fn send_peers(&mut self) -> Result<(), End> {
+        if let Some(frame) = self.speaker.peers() {
+            self.outlet.frame(&frame).await?;
+        }
+        Ok(())
+    }
+
+    async fn send_inventory(&mut self, scope: Scope) -> Result<(), End> {
+        let (relay, log) = (Arc::clone(&self.served.relay), self.speaker.log(scope));
+        // A closed semaphore would only mean that nobody bounds this any more; it never is closed.
+        let turn = Arc::clone(&relay.inventories).acquire_owned().await;
+        let (at, entries) = blocking(move || relay.logs.inventory(&log)).await?;
+        drop(turn);
+        for frame in inventory_frames(scope, at, &entries) {
+            self.outlet.frame(&frame).await?;
+        }
+        Ok(())
+    }
+
+    async fn send_excerpt(&mut self, scope: Scope, documents: Vec<DocumentId>) -> Result<(), End> {
+        let (relay, log) = (Arc::clone(&self.served.relay), self.speaker.log(scope));
+        for frame in blocking(move || excerpt_frames(&relay.logs, &log, documents)).await? {
+            self.outlet.frame(&frame).await?;
         }
         Ok(())
     }
@@ -297,8 +274,7 @@ impl Sender {
         self.orders.close();
         while let Ok(order) = self.orders.try_recv() {
             if let Order::Acknowledge { scope, number, count, outcomes } = order {
-                let log = self.log(scope);
-                self.pushes.push_back(acknowledgement(log, number, count, outcomes).boxed());
+                self.await_outcomes(scope, number, count, outcomes);
             }
         }
         while let Some(frame) = self.pushes.next().await {
@@ -309,32 +285,6 @@ impl Sender {
     }
 }
 
-impl Following {
-    fn new(log: Arc<Log>, after: u64) -> Self {
-        let head = log.follow();
-        Self { log, head, position: after, announces: true, ahead: VecDeque::new() }
-    }
-
-    fn is_behind(&mut self) -> bool {
-        self.announces || self.position < self.head.borrow_and_update().seq
-    }
-}
-
-/// The segment after the position: from memory, or from the disk with some that follow it.
-async fn next_segment(following: &mut Following, served: &Served) -> Result<Arc<LoggedFrame>, StoreError> {
-    if let Some(segment) = following.ahead.pop_front() {
-        return Ok(segment);
-    }
-    let after = following.position;
-    if let Some(segment) = served.relay.logs.recent(&following.log, after + 1) {
-        return Ok(segment);
-    }
-    let (relay, log) = (Arc::clone(&served.relay), Arc::clone(&following.log));
-    let found = blocking(move || relay.logs.segments_after(&log, after, BATCH_BYTES_TARGET)).await?;
-    following.ahead = found.into_iter().map(Arc::new).collect();
-    following.ahead.pop_front().ok_or(StoreError::Gap { seq: after + 1 })
-}
-
 /// Completes when a log that is followed grows.
 async fn grown(following: &mut [Option<Following>]) {
     let changes = following.iter_mut().flatten().map(|following| following.head.changed().boxed());
@@ -343,17 +293,6 @@ async fn grown(following: &mut [Option<Following>]) {
         return std::future::pending().await;
     }
     let _ = futures_util::future::select_all(changes).await;
-}
-
-async fn acknowledgement(log: Arc<Log>, number: u64, count: usize, outcomes: Outcomes) -> RelayFrame {
-    let outcomes = match outcomes {
-        Outcomes::Known(outcomes) => outcomes,
-        Outcomes::Awaited(outcomes) => {
-            outcomes.await.unwrap_or_else(|_| vec![UnitOutcome::Refused(StoreError::Closed.as_refusal()); count])
-        }
-    };
-    // The end is taken after the outcomes: it is at or behind them.
-    RelayFrame::Pushed { scope: log.scope, number, outcomes, head: log.head() }
 }
 
 /// Lends a segment's bytes to the socket without copying them.

@@ -32,6 +32,13 @@ pub(crate) struct CheckedPush {
     pub(crate) complete: HashSet<DeviceId>,
 }
 
+impl CheckedPush {
+    /// Bytes of its changes, as far as they are worth judging.
+    pub(super) fn bytes(&self) -> usize {
+        self.units.iter().flatten().map(CheckedUnit::bytes).sum()
+    }
+}
+
 /// What a durable commit has to tell.
 pub(super) struct Committed {
     /// An outcome for each unit of each push.

@@ -5,7 +5,6 @@ use std::io;
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use redb::backends::FileBackend;
 use redb::{BackendError, StorageBackend};
 
 /// The first error of a disk that nobody has dealt with yet.
@@ -35,12 +34,12 @@ impl Health {
 /// A file whose errors are noted.
 #[derive(Debug)]
 pub(super) struct Disk {
-    file: FileBackend,
+    file: Box<dyn StorageBackend>,
     health: Arc<Health>,
 }
 
 impl Disk {
-    pub(super) fn new(file: FileBackend, health: Arc<Health>) -> Self {
+    pub(super) fn new(file: Box<dyn StorageBackend>, health: Arc<Health>) -> Self {
         Self { file, health }
     }
 }

@@ -64,10 +64,14 @@ impl IndexSource for Documents<'_, '_> {
 pub(super) fn store(
     tables: &mut LogTables<'_>,
     log: u32,
-    admitted: AdmittedIndexes,
+    mut admitted: AdmittedIndexes,
     rows: &mut HashMap<DocumentId, u64>,
     next_row: &mut u64,
 ) -> Result<Vec<(DocumentId, u64, DocumentIndex)>, StoreError> {
+    // In one order for ever: the rows of new documents must not depend on how a map happens to be laid out.
+    admitted.grown.sort_unstable_by_key(|(document, _)| *document);
+    admitted.spilled.sort_unstable_by_key(|(key, _)| *key);
+    admitted.read.sort_unstable_by_key(|(document, _)| *document);
     let mut stored = Vec::with_capacity(admitted.grown.len());
     for (document, index) in admitted.grown {
         let row = if let Some(row) = rows.get(&document) {

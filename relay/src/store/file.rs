@@ -1,15 +1,14 @@
-use std::fs::OpenOptions;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use redb::backends::FileBackend;
 use redb::{DatabaseError, ReadTransaction, ReadableDatabase, StorageError, TransactionError, WriteTransaction};
 use regard_core::wire;
 
+use super::Medium;
 use super::disk::{Disk, Health};
 use super::rows::SealedTable;
 use super::{StoreError, copy};
@@ -19,13 +18,15 @@ const FORMAT: SealedTable<1> = SealedTable("format");
 
 /// How long a file is left alone after its disk has failed: opening it again reads it from end to end after a crash, and a
 /// full disk is rarely free within moments.
-const RETRY_PAUSE: Duration = Duration::from_millis(if cfg!(test) { 5 } else { 1_000 });
+pub(super) const RETRY_PAUSE: Duration = Duration::from_millis(if cfg!(test) { 5 } else { 1_000 });
 
 /// One of the relay's files. Where its disk fails, for example since it is full, the database behind it refuses everything
 /// until it is opened again; that is done here, so that a relay recovers by itself.
 #[derive(Debug)]
 pub(crate) struct Database {
-    path: PathBuf,
+    medium: Arc<dyn Medium>,
+    /// How long it is left alone after its disk has failed.
+    retry_pause: Duration,
     state: Mutex<State>,
     health: Arc<Health>,
     /// How often it was opened.
@@ -54,22 +55,29 @@ impl Snapshot {
     }
 }
 
-/// Opens or creates one of the relay's files. `make_tables` runs in a new file only.
+/// Opens or creates one of the relay's files in the file system. `make_tables` runs in a new file only.
+#[cfg(test)]
 pub(super) fn open(
     path: &Path,
     format: u32,
     make_tables: impl FnOnce(&WriteTransaction) -> Result<(), StoreError>,
 ) -> Result<Database, StoreError> {
-    let is_new = !path.exists() || std::fs::metadata(path).is_ok_and(|file| file.len() == 0);
+    open_on(Arc::new(super::RealFile::new(path)), RETRY_PAUSE, format, make_tables)
+}
+
+/// As [`open`], wherever the file lies.
+pub(super) fn open_on(
+    medium: Arc<dyn Medium>,
+    retry_pause: Duration,
+    format: u32,
+    make_tables: impl FnOnce(&WriteTransaction) -> Result<(), StoreError>,
+) -> Result<Database, StoreError> {
+    let is_new = medium.is_new();
     let health = Arc::default();
-    let open = open_redb(path, &health).map_err(|error| opening(path, error))?;
-    if is_new {
-        crate::unix::make_private(path)
-            .map_err(|error| StoreError::failed("closing the file to others")(redb::Error::Io(error)))?;
-    }
+    let open = open_redb(&*medium, &health).map_err(|error| opening(medium.path(), error))?;
     let now = Instant::now();
-    let state = State { open: Some(Arc::new(open)), failed: None, write_at: now, open_at: now };
-    let database = Database { path: path.into(), state: Mutex::new(state), health, openings: AtomicU64::new(1) };
+    let state = Mutex::new(State { open: Some(Arc::new(open)), failed: None, write_at: now, open_at: now });
+    let database = Database { medium, retry_pause, state, health, openings: AtomicU64::new(1) };
     if is_new || !has_format(&database)? {
         let transaction = begin(&database)?;
         FORMAT.write(&transaction)?.put(&[0], wire::encode(&format))?;
@@ -78,7 +86,8 @@ pub(super) fn open(
         return Ok(database);
     }
     let transaction = database.begin_read().map_err(StoreError::failed("beginning to read"))?;
-    check_format(path, format, &transaction)?;
+    check_format(database.path(), format, &transaction)?;
+    drop(transaction);
     Ok(database)
 }
 
@@ -122,7 +131,7 @@ impl Database {
 
     /// Where the file is.
     pub(super) fn path(&self) -> &Path {
-        &self.path
+        self.medium.path()
     }
 
     /// How often the file was opened: what was remembered of an earlier opening may not be what is stored.
@@ -151,7 +160,7 @@ impl Database {
             if Instant::now() < state.write_at {
                 return Err(StoreError::failed("writing")(unusable(failed)));
             }
-            state.write_at = Instant::now() + RETRY_PAUSE;
+            state.write_at = Instant::now() + self.retry_pause;
         }
         let open = self.current().map_err(StoreError::failed("opening the file again"))?;
         let transaction = open.begin_write().map_err(StoreError::failed("beginning to write"))?;
@@ -162,7 +171,7 @@ impl Database {
         }
         commit(transaction)?;
         self.state().failed = None;
-        tracing::info!(file = %self.path.display(), "the file can be written again");
+        tracing::info!(file = %self.path().display(), "the file can be written again");
         Ok(())
     }
 
@@ -177,19 +186,19 @@ impl Database {
         if Instant::now() < state.open_at {
             return Err(unusable(&failed));
         }
-        let opened = open_redb(&self.path, &self.health);
+        let opened = open_redb(&*self.medium, &self.health);
         // Reading a large file from end to end takes time, so the pause begins when that is done.
-        state.open_at = Instant::now() + RETRY_PAUSE;
+        state.open_at = Instant::now() + self.retry_pause;
         match opened {
             Ok(open) => {
                 let open = Arc::new(open);
                 state.open = Some(Arc::clone(&open));
                 self.openings.fetch_add(1, Ordering::AcqRel);
-                tracing::warn!(file = %self.path.display(), "the file was opened again after its disk had failed");
+                tracing::warn!(file = %self.path().display(), "the file was opened again after its disk had failed");
                 Ok(open)
             }
             Err(error) => {
-                tracing::error!(file = %self.path.display(), %error, "the file cannot be opened again");
+                tracing::error!(file = %self.path().display(), %error, "the file cannot be opened again");
                 Err(unusable(&failed))
             }
         }
@@ -198,25 +207,25 @@ impl Database {
     /// Gives up a database whose disk has failed.
     fn note_failure(&self, state: &mut State) {
         let Some(error) = self.health.take() else { return };
-        tracing::error!(file = %self.path.display(), error, "the disk under the file failed");
+        tracing::error!(file = %self.path().display(), error, "the disk under the file failed");
         let open = state.open.take();
         // A database that has panicked may do so again when it is given up; the file is let go all the same.
         if catch_unwind(AssertUnwindSafe(|| drop(open))).is_err() {
-            tracing::error!(file = %self.path.display(), "the database could not be given up in order");
+            tracing::error!(file = %self.path().display(), "the database could not be given up in order");
         }
         // What giving it up may have failed in is the same failure.
         self.health.take();
         state.failed = Some(error);
-        state.write_at = Instant::now() + RETRY_PAUSE;
+        state.write_at = Instant::now() + self.retry_pause;
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
-fn open_redb(path: &Path, health: &Arc<Health>) -> Result<redb::Database, DatabaseError> {
-    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
-    redb::Database::builder().create_with_backend(Disk::new(FileBackend::new(file)?, Arc::clone(health)))
+
+fn open_redb(medium: &dyn Medium, health: &Arc<Health>) -> Result<redb::Database, DatabaseError> {
+    redb::Database::builder().create_with_backend(Disk::new(medium.open()?, Arc::clone(health)))
 }
 
 /// Whether nobody has the file open. One that cannot be opened for another reason counts as free.

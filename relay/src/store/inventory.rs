@@ -1,6 +1,6 @@
 //! What a log holds, told by documents instead of places: for devices whose cursors say nothing about it.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 
 use redb::ReadTransaction;
 use regard_core::id::DocumentId;
@@ -38,7 +38,7 @@ impl LogStore {
 
     /// All changes of some documents, in the order of the log, in pieces of about a batch; none for documents that are not
     /// in the log.
-    pub(crate) fn excerpt(&self, log: &Log, documents: &HashSet<DocumentId>) -> Result<Vec<Excerpt>, StoreError> {
+    pub(crate) fn excerpt(&self, log: &Log, documents: &BTreeSet<DocumentId>) -> Result<Vec<Excerpt>, StoreError> {
         let transaction = self.begin_read()?;
         let mut places = BTreeSet::new();
         for document in documents {
@@ -98,7 +98,7 @@ struct Gathered {
 }
 
 impl Gathered {
-    fn take(&mut self, segment: Segment, documents: &HashSet<DocumentId>) {
+    fn take(&mut self, segment: Segment, documents: &BTreeSet<DocumentId>) {
         let mut seq = segment.first_seq;
         for unit in segment.units {
             let first = seq;

@@ -1,7 +1,8 @@
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use regard_core::gate;
 use regard_core::id::{ChangeHash, WorkspaceId};
@@ -15,8 +16,9 @@ use super::recent::{LoggedFrame, Recent};
 use super::standing::Standings;
 use super::tables::{LOG_FORMAT, LogRow, LogTables, SegmentRow};
 use super::tables::{first_seq, segment_key, segments};
-use super::writer::{LastFailure, OpenLogs, Request, Writer};
-use super::{StoreError, file};
+use super::writer::{LastFailure, OpenLogs, Request, Shared, Waiting, Writer};
+use super::{Medium, RealFile, StoreError, file};
+use crate::ambient::{Ambient, Machine};
 use crate::metering;
 use crate::quotas::Quotas;
 
@@ -61,56 +63,141 @@ impl Log {
     }
 }
 
-/// The logs of all workspaces: `log.redb` and the thread that writes it.
+/// Who writes a log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Hands {
+    /// A thread of the store, which commits whatever waits.
+    Thread,
+    /// Whoever calls [`LogStore::commit`]. There is no thread, and nothing ever waits.
+    Caller,
+}
+
+/// What a log is opened with.
+pub(crate) struct Opening {
+    /// Where its file lies.
+    pub(crate) medium: Arc<dyn Medium>,
+    /// How long the file is left alone after its disk has failed.
+    pub(crate) retry_pause: Duration,
+    pub(crate) ambient: Arc<dyn Ambient>,
+    pub(crate) quotas: Quotas,
+    pub(crate) hands: Hands,
+}
+
+impl Opening {
+    /// In the file system, with this machine's clock and randomness, written by a thread.
+    pub(crate) fn file(path: &Path, quotas: Quotas) -> Self {
+        Self {
+            medium: Arc::new(RealFile::new(path)),
+            retry_pause: file::RETRY_PAUSE,
+            ambient: Arc::new(Machine::default()),
+            quotas,
+            hands: Hands::Thread,
+        }
+    }
+}
+
+/// The logs of all workspaces: `log.redb` and what writes it.
 pub(crate) struct LogStore {
     pub(super) database: Arc<Database>,
     recent: Arc<Recent>,
     logs: OpenLogs,
     standings: Arc<Standings>,
-    /// `None` only while the store is dropped.
-    requests: Option<mpsc::Sender<Request>>,
+    writing: Writing,
     /// Bounds the bytes that wait, in kilobytes.
     room: Arc<Semaphore>,
-    writer: Option<JoinHandle<()>>,
     last_failure: LastFailure,
 }
 
+/// How requests are carried out.
+enum Writing {
+    /// By the thread. `None` only while the store is dropped.
+    Thread { requests: Option<mpsc::Sender<Request>>, writer: Option<JoinHandle<()>> },
+    /// At once, but for pushes, which wait to be committed together.
+    Caller(Box<Mutex<(Writer, Waiting)>>),
+}
+
 impl LogStore {
-    /// Opens or creates the file and starts its writer.
+    /// Opens or creates the file in the file system and starts its writer.
+    #[cfg(test)]
     pub(crate) fn open(path: &Path, quotas: Quotas) -> Result<Self, StoreError> {
-        let database = Arc::new(file::open(path, LOG_FORMAT, |transaction| LogTables::open(transaction).map(drop))?);
-        let (recent, logs): (Arc<Recent>, OpenLogs) = (Arc::default(), Arc::new(Mutex::new(HashMap::new())));
-        let (standings, last_failure) = (Arc::new(Standings::default()), LastFailure::default());
-        let (known, standing, failure) = (Arc::clone(&logs), Arc::clone(&standings), Arc::clone(&last_failure));
-        let writer = Writer::new(Arc::clone(&database), Arc::clone(&recent), known, standing, quotas, failure)?;
+        Self::open_with(Opening::file(path, quotas))
+    }
+
+    /// Opens or creates the file, and starts its writer where it is to have one.
+    pub(crate) fn open_with(opening: Opening) -> Result<Self, StoreError> {
+        let Opening { medium, retry_pause, ambient, quotas, hands } = opening;
+        let make = |transaction: &redb::WriteTransaction| LogTables::open(transaction).map(drop);
+        let database = Arc::new(file::open_on(medium, retry_pause, LOG_FORMAT, make)?);
+        let shared = Shared {
+            database: Arc::clone(&database),
+            recent: Arc::default(),
+            logs: Arc::new(Mutex::new(BTreeMap::new())),
+            standings: Arc::default(),
+            last_failure: LastFailure::default(),
+            ambient,
+        };
+        let (recent, logs) = (Arc::clone(&shared.recent), Arc::clone(&shared.logs));
+        let (standings, last_failure) = (Arc::clone(&shared.standings), Arc::clone(&shared.last_failure));
+        let writer = Writer::new(shared, quotas)?;
+        let writing = match hands {
+            Hands::Thread => Writing::thread(writer)?,
+            Hands::Caller => Writing::Caller(Box::new(Mutex::new((writer, Waiting::default())))),
+        };
         let room = Arc::new(Semaphore::new(WAITING_KILOBYTES_MAX as usize));
-        let (requests, waiting) = mpsc::channel(COMMIT_QUEUE_MAX);
-        let thread = std::thread::Builder::new().name("log writer".into()).spawn(move || writer.run(waiting));
-        let thread = thread.map_err(|error| StoreError::failed("starting the writer")(redb::Error::Io(error)))?;
-        let (requests, writer) = (Some(requests), Some(thread));
-        Ok(Self { database, recent, logs, standings, requests, room, writer, last_failure })
+        Ok(Self { database, recent, logs, standings, writing, room, last_failure })
     }
 
     /// The log of a scope; begun, with a new epoch, where there is none.
     pub(crate) async fn log(&self, workspace: WorkspaceId, scope: Scope) -> Result<Arc<Log>, StoreError> {
-        if let Some(log) = self.logs.lock().unwrap_or_else(PoisonError::into_inner).get(&(workspace, scope)) {
-            return Ok(Arc::clone(log));
+        if let Some(log) = self.known(workspace, scope) {
+            return Ok(log);
         }
         let (reply, opened) = oneshot::channel();
         self.ask(Request::Open { workspace, scope, reply }).await?;
         opened.await.map_err(|_| StoreError::Closed)?
     }
 
+    /// As [`LogStore::log`]. Blocks.
+    pub(crate) fn log_blocking(&self, workspace: WorkspaceId, scope: Scope) -> Result<Arc<Log>, StoreError> {
+        if let Some(log) = self.known(workspace, scope) {
+            return Ok(log);
+        }
+        let (reply, opened) = oneshot::channel();
+        self.ask_blocking(Request::Open { workspace, scope, reply })?;
+        answer_of(opened)?
+    }
+
+    fn known(&self, workspace: WorkspaceId, scope: Scope) -> Option<Arc<Log>> {
+        self.logs.lock().unwrap_or_else(PoisonError::into_inner).get(&(workspace, scope)).map(Arc::clone)
+    }
+
     /// Hands a push to the writer, waiting while too many or too large ones wait already. The outcomes come when they are durable; the receiver
     /// fails where the writer has ended before.
     pub(crate) async fn push(&self, push: CheckedPush) -> Result<oneshot::Receiver<Vec<UnitOutcome>>, StoreError> {
-        let bytes: usize = push.units.iter().flatten().map(regard_core::sync::CheckedUnit::bytes).sum();
+        let bytes = push.bytes();
         let kilobytes = u32::try_from(bytes >> 10).unwrap_or(u32::MAX).clamp(1, WAITING_KILOBYTES_MAX);
         let room = Arc::clone(&self.room).acquire_many_owned(kilobytes).await.map_err(|_| StoreError::Closed)?;
         let (reply, outcomes) = oneshot::channel();
         metering::commit_queue(1);
-        self.ask(Request::Push { push, bytes, room, reply }).await?;
+        self.ask(Request::Push { push, bytes, room: Some(room), reply }).await?;
         Ok(outcomes)
+    }
+
+    /// As [`LogStore::push`], for a store without a thread: the push waits for [`LogStore::commit`], and for more only where a commit
+    /// has room for more.
+    pub(crate) fn push_by_hand(&self, push: CheckedPush) -> Result<oneshot::Receiver<Vec<UnitOutcome>>, StoreError> {
+        let bytes = push.bytes();
+        let (reply, outcomes) = oneshot::channel();
+        metering::commit_queue(1);
+        self.ask_blocking(Request::Push { push, bytes, room: None, reply })?;
+        Ok(outcomes)
+    }
+
+    /// Commits what waits, all of it together, where the store has no thread that does. Answers whether anything did.
+    pub(crate) fn commit(&self) -> bool {
+        let Writing::Caller(writing) = &self.writing else { return false };
+        let (writer, waiting) = &mut *writing.lock().unwrap_or_else(PoisonError::into_inner);
+        writer.commit_waiting(waiting)
     }
 
     /// Which connections still stand for their device.
@@ -121,9 +208,8 @@ impl LogStore {
     /// Waits until every push that was judged by earlier standings is durable. Blocks.
     pub(crate) fn fence(&self) -> Result<(), StoreError> {
         let (reply, passed) = oneshot::channel();
-        let requests = self.requests.as_ref().ok_or(StoreError::Closed)?;
-        requests.blocking_send(Request::Fence { reply }).map_err(|_| StoreError::Closed)?;
-        passed.blocking_recv().map_err(|_| StoreError::Closed)
+        self.ask_blocking(Request::Fence { reply })?;
+        answer_of(passed)
     }
 
     /// The segment that holds the place, where it is still in memory. Never blocks.
@@ -203,7 +289,7 @@ impl LogStore {
     /// Whether pushes can be taken in: the file can be read and written, the last commit did not fail, and the writer lives.
     /// Reads the disk; after a failure of it, writes a little to find out whether it is over.
     pub(crate) fn check_ready(&self) -> Result<(), StoreError> {
-        if self.requests.as_ref().is_none_or(mpsc::Sender::is_closed) {
+        if self.writing.has_ended() {
             return Err(StoreError::Closed);
         }
         self.database.check_ready()?;
@@ -225,16 +311,72 @@ impl LogStore {
     }
 
     async fn ask(&self, request: Request) -> Result<(), StoreError> {
-        let requests = self.requests.as_ref().ok_or(StoreError::Closed)?;
-        requests.send(request).await.map_err(|_| StoreError::Closed)
+        match &self.writing {
+            Writing::Thread { requests, .. } => {
+                let requests = requests.as_ref().ok_or(StoreError::Closed)?;
+                requests.send(request).await.map_err(|_| StoreError::Closed)
+            }
+            Writing::Caller(writing) => {
+                carry_out(writing, request);
+                Ok(())
+            }
+        }
+    }
+
+    fn ask_blocking(&self, request: Request) -> Result<(), StoreError> {
+        match &self.writing {
+            Writing::Thread { requests, .. } => {
+                let requests = requests.as_ref().ok_or(StoreError::Closed)?;
+                requests.blocking_send(request).map_err(|_| StoreError::Closed)
+            }
+            Writing::Caller(writing) => {
+                carry_out(writing, request);
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Writing {
+    fn thread(writer: Writer) -> Result<Self, StoreError> {
+        let (requests, waiting) = mpsc::channel(COMMIT_QUEUE_MAX);
+        let thread = std::thread::Builder::new().name("log writer".into()).spawn(move || writer.run(waiting));
+        let thread = thread.map_err(|error| StoreError::failed("starting the writer")(redb::Error::Io(error)))?;
+        Ok(Self::Thread { requests: Some(requests), writer: Some(thread) })
+    }
+
+    fn has_ended(&self) -> bool {
+        match self {
+            Self::Thread { requests, .. } => requests.as_ref().is_none_or(mpsc::Sender::is_closed),
+            Self::Caller(_) => false,
+        }
+    }
+}
+
+/// What the writer's thread does with a request, done here and now.
+fn carry_out(writing: &Mutex<(Writer, Waiting)>, request: Request) {
+    let (writer, waiting) = &mut *writing.lock().unwrap_or_else(PoisonError::into_inner);
+    writer.take(request, waiting);
+    if waiting.is_full() {
+        writer.commit_waiting(waiting);
+    }
+}
+
+/// Waits for an answer, where it is not there already.
+fn answer_of<T>(mut answer: oneshot::Receiver<T>) -> Result<T, StoreError> {
+    match answer.try_recv() {
+        Ok(answer) => Ok(answer),
+        Err(oneshot::error::TryRecvError::Empty) => answer.blocking_recv().map_err(|_| StoreError::Closed),
+        Err(oneshot::error::TryRecvError::Closed) => Err(StoreError::Closed),
     }
 }
 
 impl Drop for LogStore {
     /// Waits for the commit in flight, so that the file is free when this returns.
     fn drop(&mut self) {
-        self.requests = None;
-        if let Some(writer) = self.writer.take()
+        let Writing::Thread { requests, writer } = &mut self.writing else { return };
+        *requests = None;
+        if let Some(writer) = writer.take()
             && writer.join().is_err()
         {
             tracing::error!("the log's writer ended in a panic; what it had not answered is not in the log");

@@ -60,15 +60,21 @@ impl Standings {
         }
     }
 
+    /// Why the caller stands no more, where it does not.
+    pub(crate) fn lost_now(&self, caller: &Caller) -> Option<Refusal> {
+        match self.bars().get(&(caller.workspace, caller.device)) {
+            Some(Bar::Before(number, refusal)) if caller.standing < *number => Some(refusal.clone()),
+            _ => None,
+        }
+    }
+
     /// Waits until the caller stands no more, and answers why.
     pub(crate) async fn lost(&self, caller: &Caller) -> Refusal {
         let mut changed = self.changed.subscribe();
         loop {
             changed.borrow_and_update();
-            if let Some(Bar::Before(number, refusal)) = self.bars().get(&(caller.workspace, caller.device))
-                && caller.standing < *number
-            {
-                return refusal.clone();
+            if let Some(refusal) = self.lost_now(caller) {
+                return refusal;
             }
             if changed.changed().await.is_err() {
                 return Refusal::new(Cause::Unavailable, "the relay is stopping");

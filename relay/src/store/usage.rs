@@ -1,6 +1,6 @@
 //! How much of its quota each workspace and each device has used, counted in the commit that uses it.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use minicbor::{Decode, Encode};
 use regard_core::error::{Cause, Refusal};
@@ -54,12 +54,12 @@ pub(super) fn usage_key(workspace: WorkspaceId, device: Option<DeviceId>) -> [u8
 /// What is used, as one commit finds and changes it.
 pub(super) struct Ledger {
     quotas: Quotas,
-    used: HashMap<[u8; 32], Used>,
+    used: BTreeMap<[u8; 32], Used>,
 }
 
 impl Ledger {
     pub(super) fn new(quotas: Quotas) -> Self {
-        Self { quotas, used: HashMap::new() }
+        Self { quotas, used: BTreeMap::new() }
     }
 
     /// Reads what the workspace and the device have used, where that is not known yet.
@@ -70,7 +70,7 @@ impl Ledger {
         device: DeviceId,
     ) -> Result<(), StoreError> {
         for key in [usage_key(workspace, None), usage_key(workspace, Some(device))] {
-            if let std::collections::hash_map::Entry::Vacant(free) = self.used.entry(key) {
+            if let std::collections::btree_map::Entry::Vacant(free) = self.used.entry(key) {
                 free.insert(rows.get(&key, used_row)?.unwrap_or_default());
             }
         }

@@ -1,6 +1,6 @@
-//! The one thread that writes the log: it takes what waits, commits it together, and answers after that.
+//! What writes the log, mostly a thread of its own: it takes what waits, commits it together, and answers after that.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -17,7 +17,7 @@ use super::recent::Recent;
 use super::standing::Standings;
 use super::tables::{DOCUMENTS, LOGS, LogRow, log_key};
 use super::{Log, StoreError, file};
-use crate::ambient::{self, Randomness};
+use crate::ambient::{Ambient, Randomness};
 use crate::metering;
 use crate::quotas::Quotas;
 
@@ -25,29 +25,43 @@ use crate::quotas::Quotas;
 pub(super) type LastFailure = Arc<Mutex<Option<StoreError>>>;
 
 /// Logs that were asked for since the opening of the file.
-pub(super) type OpenLogs = Arc<Mutex<HashMap<(WorkspaceId, Scope), Arc<Log>>>>;
+pub(super) type OpenLogs = Arc<Mutex<BTreeMap<(WorkspaceId, Scope), Arc<Log>>>>;
 
 /// What the writer is asked to do.
 pub(super) enum Request {
     /// Judge and log a push.
-    Push { push: CheckedPush, bytes: usize, room: OwnedSemaphorePermit, reply: oneshot::Sender<Vec<UnitOutcome>> },
+    Push {
+        push: CheckedPush,
+        bytes: usize,
+        /// Its room among the bytes that wait, where others could bring more meanwhile.
+        room: Option<OwnedSemaphorePermit>,
+        reply: oneshot::Sender<Vec<UnitOutcome>>,
+    },
     /// Open a log, or begin it.
     Open { workspace: WorkspaceId, scope: Scope, reply: oneshot::Sender<Result<Arc<Log>, StoreError>> },
     /// Answer once no commit is in flight that began before.
     Fence { reply: oneshot::Sender<()> },
 }
 
-/// The writer's own state.
-pub(super) struct Writer {
-    database: Arc<Database>,
-    recent: Arc<Recent>,
-    logs: OpenLogs,
-    standings: Arc<Standings>,
-    memory: Memory,
-    last_failure: LastFailure,
+/// What the writer and those who read have in common.
+pub(super) struct Shared {
+    pub(super) database: Arc<Database>,
+    pub(super) recent: Arc<Recent>,
+    pub(super) logs: OpenLogs,
+    pub(super) standings: Arc<Standings>,
+    pub(super) last_failure: LastFailure,
+    pub(super) ambient: Arc<dyn Ambient>,
 }
 
-struct Waiting {
+/// The writer's own state.
+pub(super) struct Writer {
+    shared: Shared,
+    memory: Memory,
+}
+
+/// Pushes that are to be committed together.
+#[derive(Default)]
+pub(super) struct Waiting {
     pushes: Vec<CheckedPush>,
     replies: Vec<oneshot::Sender<Vec<UnitOutcome>>>,
     bytes: usize,
@@ -55,57 +69,68 @@ struct Waiting {
     rooms: Vec<OwnedSemaphorePermit>,
 }
 
+impl Waiting {
+    /// Whether one commit takes no more.
+    pub(super) fn is_full(&self) -> bool {
+        self.pushes.len() >= COMMIT_PUSHES_MAX || self.bytes >= COMMIT_BYTES_MAX
+    }
+}
+
 impl Writer {
-    pub(super) fn new(
-        database: Arc<Database>,
-        recent: Arc<Recent>,
-        logs: OpenLogs,
-        standings: Arc<Standings>,
-        quotas: Quotas,
-        last_failure: LastFailure,
-    ) -> Result<Self, StoreError> {
-        let opening = database.openings();
-        let transaction = database.begin_read().map_err(StoreError::failed("beginning to read"))?;
+    pub(super) fn new(shared: Shared, quotas: Quotas) -> Result<Self, StoreError> {
+        let opening = shared.database.openings();
+        let transaction = shared.database.begin_read().map_err(StoreError::failed("beginning to read"))?;
         let next_document = DOCUMENTS.read(&transaction)?.count()? + 1;
         drop(transaction);
         let memory = Memory { cache: IndexCache::new(), next_document, opening, quotas };
-        Ok(Self { database, recent, logs, standings, memory, last_failure })
+        Ok(Self { shared, memory })
     }
 
     /// Works until nobody can ask any more and everything that was asked is answered.
     pub(super) fn run(mut self, mut requests: mpsc::Receiver<Request>) {
         while let Some(first) = requests.blocking_recv() {
             let mut next = Some(first);
-            let mut waiting = Waiting { pushes: Vec::new(), replies: Vec::new(), bytes: 0, rooms: Vec::new() };
+            let mut waiting = Waiting::default();
             while let Some(request) = next {
-                match request {
-                    Request::Push { push, bytes, room, reply } => {
-                        waiting.pushes.push(push);
-                        waiting.replies.push(reply);
-                        waiting.bytes += bytes;
-                        waiting.rooms.push(room);
-                    }
-                    Request::Open { workspace, scope, reply } => {
-                        // Whoever asked may have gone; the log is open all the same.
-                        let _ = reply.send(self.open(workspace, scope));
-                    }
-                    Request::Fence { reply } => {
-                        // What was gathered so far is judged after this, by the standings as they are then.
-                        let _ = reply.send(());
-                    }
-                }
-                let is_full = waiting.pushes.len() >= COMMIT_PUSHES_MAX || waiting.bytes >= COMMIT_BYTES_MAX;
-                next = if is_full { None } else { requests.try_recv().ok() };
+                self.take(request, &mut waiting);
+                next = if waiting.is_full() { None } else { requests.try_recv().ok() };
             }
-            if !waiting.pushes.is_empty() {
-                self.commit(waiting);
+            self.commit_waiting(&mut waiting);
+        }
+    }
+
+    /// Carries a request out; a push waits with the others.
+    pub(super) fn take(&mut self, request: Request, waiting: &mut Waiting) {
+        match request {
+            Request::Push { push, bytes, room, reply } => {
+                waiting.pushes.push(push);
+                waiting.replies.push(reply);
+                waiting.bytes += bytes;
+                waiting.rooms.extend(room);
+            }
+            Request::Open { workspace, scope, reply } => {
+                // Whoever asked may have gone; the log is open all the same.
+                let _ = reply.send(self.open(workspace, scope));
+            }
+            Request::Fence { reply } => {
+                // What was gathered so far is judged after this, by the standings as they are then.
+                let _ = reply.send(());
             }
         }
     }
 
+    /// Commits what waits and answers it; false where nothing does.
+    pub(super) fn commit_waiting(&mut self, waiting: &mut Waiting) -> bool {
+        let is_any = !waiting.pushes.is_empty();
+        if is_any {
+            self.commit(std::mem::take(waiting));
+        }
+        is_any
+    }
+
     fn commit(&mut self, mut waiting: Waiting) {
         for push in &mut waiting.pushes {
-            if let Err(refusal) = self.standings.may_push(push.log.workspace, push.carrier, push.standing) {
+            if let Err(refusal) = self.shared.standings.may_push(push.log.workspace, push.carrier, push.standing) {
                 push.units.fill(Err(refusal));
             }
         }
@@ -118,7 +143,7 @@ impl Writer {
                 self.note(None);
                 for (log, segments, head) in committed.grown {
                     for segment in segments {
-                        self.recent.add(log.row, segment);
+                        self.shared.recent.add(log.row, segment);
                     }
                     log.advance(head);
                 }
@@ -139,22 +164,23 @@ impl Writer {
     }
 
     fn note(&self, failure: Option<StoreError>) {
-        *self.last_failure.lock().unwrap_or_else(PoisonError::into_inner) = failure;
+        *self.shared.last_failure.lock().unwrap_or_else(PoisonError::into_inner) = failure;
     }
 
     /// Commits. A panic below is told as an error: a relay whose writer has died would refuse everything for ever.
     fn try_commit(&mut self, pushes: Vec<CheckedPush>) -> Result<Committed, StoreError> {
-        let (database, memory, logs) = (&self.database, &mut self.memory, &self.logs);
-        let committing = AssertUnwindSafe(|| commit(database, memory, logs, pushes, ambient::now()));
+        let (database, memory, logs) = (&self.shared.database, &mut self.memory, &self.shared.logs);
+        let now = self.shared.ambient.now();
+        let committing = AssertUnwindSafe(|| commit(database, memory, logs, pushes, now));
         catch_unwind(committing).unwrap_or_else(|_| {
             // What the panic left half done, in memory or in the database, is not relied on.
-            self.database.fail("a commit ended in a panic");
+            self.shared.database.fail("a commit ended in a panic");
             Err(StoreError::Panicked)
         })
     }
 
     fn open(&mut self, workspace: WorkspaceId, scope: Scope) -> Result<Arc<Log>, StoreError> {
-        let logs = Arc::clone(&self.logs);
+        let logs = Arc::clone(&self.shared.logs);
         let mut logs = logs.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(log) = logs.get(&(workspace, scope)) {
             return Ok(Arc::clone(log));
@@ -167,17 +193,17 @@ impl Writer {
 
     fn stored_log(&self, workspace: WorkspaceId, scope: Scope) -> Result<LogRow, StoreError> {
         let key = log_key(workspace, scope);
-        let reading = self.database.begin_read().map_err(StoreError::failed("beginning to read"))?;
+        let reading = self.shared.database.begin_read().map_err(StoreError::failed("beginning to read"))?;
         // Who follows a log that is there needs no room on the disk.
         if let Some(row) = LOGS.read(&reading)?.get(&key, |row| wire::decode::<LogRow>(row, "log"))? {
             return Ok(row);
         }
         drop(reading);
-        let transaction = file::begin(&self.database)?;
+        let transaction = file::begin(&self.shared.database)?;
         let mut logs = LOGS.write(&transaction)?;
         let count = logs.count()?;
         let number = u32::try_from(count).map_err(|_| logs.damaged(&key, "there are too many logs"))?;
-        let epoch = EpochId::random(&mut Randomness::fresh().map_err(StoreError::NoRandomness)?);
+        let epoch = EpochId::random(&mut Randomness::fresh(&*self.shared.ambient).map_err(StoreError::NoRandomness)?);
         let start = Cursor::start(workspace, scope, epoch);
         let row = LogRow { row: number, epoch, head_seq: 0, head_hash: start.hash };
         logs.put(&key, wire::encode(&row))?;

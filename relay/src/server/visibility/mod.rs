@@ -1,6 +1,6 @@
 //! The visibility stream: what becomes visible, who has applied how much, and who is there, for as long as somebody reads.
 //!
-//! A reader's stream is a [`feed::Feed`], which is asked for more only when the reader's socket has room. So what a slow
+//! What to tell a reader is decided by [`telling::Telling`]. Its stream is a [`feed::Feed`], which is asked for more only when the reader's socket has room. So what a slow
 //! reader makes the relay hold is bounded, and who takes nothing is cut off by [`super::patient`]. What all readers of a
 //! log get alike is rendered once, in [`pages::Pages`].
 
@@ -9,6 +9,7 @@ mod pages;
 mod peers;
 mod request;
 mod roster;
+mod telling;
 mod text;
 
 use std::convert::Infallible;
@@ -23,7 +24,9 @@ use regard_core::error::{Cause, Refusal};
 use regard_core::id::WorkspaceId;
 
 pub(crate) use pages::Pages;
-pub(super) use roster::Roster;
+pub(crate) use request::Form;
+pub(crate) use roster::Roster;
+pub(crate) use telling::{End, Telling};
 
 use super::denied::Denied;
 use super::{Served, http};

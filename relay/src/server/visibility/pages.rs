@@ -21,7 +21,7 @@ const LARGE_BYTES: usize = 16 << 10;
 
 /// Changes of a log that follow each other, as their readers get them.
 #[derive(Debug)]
-pub(super) struct Page {
+pub(crate) struct Page {
     pub(super) first_seq: u64,
     changes: Vec<Change>,
     text: Bytes,
@@ -69,25 +69,46 @@ struct Slot {
 
 /// A log as one reader wants it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct View<'a> {
+pub(crate) struct View<'a> {
     pub(super) log: &'a Arc<Log>,
     pub(super) form: Form,
     pub(super) roster: &'a Arc<Roster>,
 }
 
+impl View<'_> {
+    fn key(&self, from: u64) -> Key {
+        let Self { log, form, roster } = *self;
+        let (workspace, scope, epoch) = (log.workspace, log.scope, log.head().epoch);
+        Key { workspace, scope, epoch, from, form, roster: roster.version }
+    }
+}
+
 impl Pages {
     /// The page that begins at this place, which must be one of the log.
     pub(super) async fn page(&self, relay: &Arc<Inner>, view: View<'_>, from: u64) -> Result<Arc<Page>, StoreError> {
-        let View { log, form, roster } = view;
-        let epoch = log.head().epoch;
-        let key = Key { workspace: log.workspace, scope: log.scope, epoch, from, form, roster: roster.version };
+        let key = view.key(from);
         let cell = self.cell(key);
         let page = cell.get_or_try_init(async || {
-            let page = Arc::new(read(relay, view, epoch, from).await?);
+            let page = Arc::new(read(relay, view, key.epoch, from).await?);
             self.count(key, &cell, page.weight());
             Ok(page)
         });
         page.await.map(Arc::clone)
+    }
+
+    /// As [`Pages::page`]. May read the disk.
+    pub(crate) fn page_blocking(&self, relay: &Inner, view: View<'_>, from: u64) -> Result<Arc<Page>, StoreError> {
+        let key = view.key(from);
+        let cell = self.cell(key);
+        if let Some(page) = cell.get() {
+            return Ok(Arc::clone(page));
+        }
+        let page = Arc::new(rendered(relay, in_memory(relay, view.log, from), view, key.epoch, from)?);
+        // Where somebody else is rendering the same one, that one is kept.
+        if cell.set(Arc::clone(&page)).is_ok() {
+            self.count(key, &cell, page.weight());
+        }
+        Ok(page)
     }
 
     fn cell(&self, key: Key) -> Arc<OnceCell<Arc<Page>>> {
@@ -164,15 +185,23 @@ async fn read(relay: &Arc<Inner>, view: View<'_>, epoch: EpochId, from: u64) -> 
         return render(&frames, &log, epoch, form, &roster, from);
     }
     let relay = Arc::clone(relay);
-    blocking(move || {
-        let frames = if frames.is_empty() {
-            relay.logs.segments_after(&log, from - 1, BATCH_BYTES_TARGET)?.into_iter().map(Arc::new).collect()
-        } else {
-            frames
-        };
-        render(&frames, &log, epoch, form, &roster, from)
-    })
-    .await
+    blocking(move || rendered(&relay, frames, View { log: &log, form, roster: &roster }, epoch, from)).await
+}
+
+/// Renders what was found in memory, or else what one reading of the disk brings.
+fn rendered(
+    relay: &Inner,
+    in_memory: Vec<Arc<LoggedFrame>>,
+    view: View<'_>,
+    epoch: EpochId,
+    from: u64,
+) -> Result<Page, StoreError> {
+    let frames = if in_memory.is_empty() {
+        relay.logs.segments_after(view.log, from - 1, BATCH_BYTES_TARGET)?.into_iter().map(Arc::new).collect()
+    } else {
+        in_memory
+    };
+    render(&frames, view.log, epoch, view.form, view.roster, from)
 }
 
 fn in_memory(relay: &Inner, log: &Log, from: u64) -> Vec<Arc<LoggedFrame>> {

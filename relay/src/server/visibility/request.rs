@@ -4,7 +4,7 @@ use regard_core::visibility::Query;
 
 /// The two forms of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Form {
+pub(crate) enum Form {
     /// Server-sent events.
     Events,
     /// A JSON object a line.

@@ -2,16 +2,17 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use regard_core::error::{Cause, Refusal};
-use regard_core::id::{DeviceId, MemberId};
+use regard_core::id::{DeviceId, MemberId, WorkspaceId};
 use regard_core::wire::Directory;
 
 use super::super::rooms::Room;
 use super::super::{Served, blocking};
+use crate::relay::Inner;
 use crate::store::{AccessError, Caller};
 
 /// Whose the devices of a workspace are, as one version of its directory says.
 #[derive(Debug)]
-pub(in crate::server) struct Roster {
+pub(crate) struct Roster {
     /// The room's number of that version.
     pub(super) version: u64,
     devices: HashMap<DeviceId, Known>,
@@ -33,10 +34,14 @@ impl Roster {
             return Ok(Arc::clone(roster));
         }
         let (relay, workspace) = (Arc::clone(&served.relay), caller.workspace);
-        let directory = blocking(move || relay.access.directory(workspace)).await?;
-        let roster = Arc::new(Self::of(&directory, version));
+        let roster = blocking(move || Self::read(&relay, workspace, version)).await?;
         *kept = Some(Arc::clone(&roster));
         Ok(roster)
+    }
+
+    /// The roster of the version with this number. Reads the disk.
+    pub(crate) fn read(relay: &Inner, workspace: WorkspaceId, version: u64) -> Result<Arc<Self>, AccessError> {
+        Ok(Arc::new(Self::of(&relay.access.directory(workspace)?, version)))
     }
 
     pub(super) fn of(directory: &Directory, version: u64) -> Self {

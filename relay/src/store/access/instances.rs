@@ -8,8 +8,7 @@ use super::directory::raise_version;
 use super::joining::{NewDevice, add_device, role_now};
 use super::rows::{INSTANCES, pair_key};
 use super::{AccessError, AccessStore, Caller};
-use crate::ambient::Randomness;
-use crate::store::{StoreError, file};
+use crate::store::file;
 
 impl AccessStore {
     /// Notes the instance counter that a device's store says at connecting. It grows with each connection, so a store that
@@ -49,7 +48,7 @@ impl AccessStore {
         now: Timestamp,
     ) -> Result<JoinResponse, AccessError> {
         let (workspace, member): (_, MemberId) = (caller.workspace, caller.member);
-        let token = Secret::random(&mut Randomness::fresh().map_err(StoreError::NoRandomness)?);
+        let token = Secret::random(&mut self.randomness()?);
         let transaction = file::begin(&self.database)?;
         role_now(&transaction, caller)?;
         let device =

@@ -12,8 +12,7 @@ use super::rows::{checked_name, invitation_key, of_workspace, pair_key};
 use super::{
     AccessError, AccessStore, Caller, device_row, member_row, not_allowed, rights, unknown_workspace, workspace_row,
 };
-use crate::ambient::Randomness;
-use crate::store::{StoreError, file};
+use crate::store::file;
 
 impl AccessStore {
     /// Makes an invitation in the caller's name.
@@ -24,7 +23,7 @@ impl AccessStore {
         now: Timestamp,
     ) -> Result<InviteResponse, AccessError> {
         let workspace = caller.workspace;
-        let secret = Secret::random(&mut Randomness::fresh().map_err(StoreError::NoRandomness)?);
+        let secret = Secret::random(&mut self.randomness()?);
         let transaction = file::begin(&self.database)?;
         let invited_as = match (role_now(&transaction, caller)?, request.member) {
             (Role::Owner, None) => InvitedAs::NewMember(request.role),
@@ -54,7 +53,7 @@ impl AccessStore {
         role: Role,
         now: Timestamp,
     ) -> Result<HostInvitation, AccessError> {
-        let secret = Secret::random(&mut Randomness::fresh().map_err(StoreError::NoRandomness)?);
+        let secret = Secret::random(&mut self.randomness()?);
         let transaction = file::begin(&self.database)?;
         let row = WORKSPACES.write(&transaction)?.get(workspace.as_bytes(), workspace_row)?;
         if row.ok_or_else(|| unknown_workspace(workspace))?.awaits.is_some() {
@@ -96,7 +95,7 @@ impl AccessStore {
             .invitation
             .parse()
             .map_err(|error: regard_core::id::BadId| Refusal::new(Cause::Malformed, error.to_string()))?;
-        let mut entropy = Randomness::fresh().map_err(StoreError::NoRandomness)?;
+        let mut entropy = self.randomness()?;
         let token = Secret::random(&mut entropy);
         let transaction = file::begin(&self.database)?;
         let invited_as = use_up(&transaction, workspace, &secret, request, now)?;

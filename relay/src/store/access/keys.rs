@@ -8,14 +8,13 @@ use regard_core::wire::{self, Directory, Role};
 use super::rights::shut_out;
 use super::rows::{DEVICES, DeviceRow, MEMBERS, MemberRow, WORKSPACES, WorkspaceRow, checked_name, pair_key};
 use super::{AccessError, AccessStore, device_row, not_allowed, unknown_workspace, workspace_row};
-use crate::ambient::Randomness;
-use crate::store::{StoreError, file};
+use crate::store::file;
 
 impl AccessStore {
     /// Gives a device that proves itself by its key a new token; the one before is worth nothing any more. Whoever calls
     /// this has checked that the nonce was given out for this workspace, and not used.
     pub(crate) fn renew_token(&self, workspace: WorkspaceId, request: &TokenRequest) -> Result<Secret, AccessError> {
-        let token = Secret::random(&mut Randomness::fresh().map_err(StoreError::NoRandomness)?);
+        let token = Secret::random(&mut self.randomness()?);
         let transaction = file::begin(&self.database)?;
         {
             let row = WORKSPACES.write(&transaction)?.get(workspace.as_bytes(), workspace_row)?;
@@ -71,7 +70,7 @@ impl AccessStore {
         request: &AdoptionRequest,
         now: Timestamp,
     ) -> Result<Secret, AccessError> {
-        let token = Secret::random(&mut Randomness::fresh().map_err(StoreError::NoRandomness)?);
+        let token = Secret::random(&mut self.randomness()?);
         let transaction = file::begin(&self.database)?;
         {
             let mut workspaces = WORKSPACES.write(&transaction)?;

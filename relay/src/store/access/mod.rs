@@ -9,6 +9,8 @@ mod rights;
 mod rows;
 
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
 use regard_core::error::{Cause, Refusal};
 use regard_core::id::{DeviceId, MemberId, WorkspaceId};
@@ -22,8 +24,8 @@ pub(crate) use peers::StoredPeer;
 pub(crate) use rights::{By, Rights};
 
 use super::file::{Database, Snapshot};
-use super::{StoreError, file};
-use crate::ambient::{self, Randomness};
+use super::{Medium, RealFile, StoreError, file};
+use crate::ambient::{Ambient, Machine, Randomness};
 pub(super) use rows::ACCESS_FORMAT;
 use rows::{
     DEVICES, DeviceRow, INVITATIONS, InvitationRow, InvitedAs, MEMBERS, MemberRow, PEERS, WORKSPACES, WorkspaceRow,
@@ -33,6 +35,7 @@ use rows::{invitation_key, of_workspace, pair_key};
 /// The access file.
 pub(crate) struct AccessStore {
     pub(super) database: Database,
+    ambient: Arc<dyn Ambient>,
 }
 
 /// Why a request about access was not granted.
@@ -73,23 +76,32 @@ pub struct WorkspaceInfo {
 }
 
 impl AccessStore {
-    /// Opens or creates the file.
+    /// Opens or creates the file in the file system.
     pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
-        let database = file::open(path, ACCESS_FORMAT, |transaction| {
+        Self::open_on(Arc::new(RealFile::new(path)), file::RETRY_PAUSE, Arc::new(Machine::default()))
+    }
+
+    /// Opens or creates the file. `retry_pause` is how long it is left alone after its disk has failed.
+    pub(crate) fn open_on(
+        medium: Arc<dyn Medium>,
+        retry_pause: Duration,
+        ambient: Arc<dyn Ambient>,
+    ) -> Result<Self, StoreError> {
+        let database = file::open_on(medium, retry_pause, ACCESS_FORMAT, |transaction| {
             WORKSPACES.write(transaction)?;
             MEMBERS.write(transaction)?;
             DEVICES.write(transaction)?;
             INVITATIONS.write(transaction)?;
             PEERS.write(transaction).map(drop)
         })?;
-        Ok(Self { database })
+        Ok(Self { database, ambient })
     }
 
     /// Makes a workspace without members and the invitation by which its first one, an owner, joins.
     pub(crate) fn create_workspace(&self, id: WorkspaceId, name: &str) -> Result<Secret, AccessError> {
         let name = rows::checked_name(name, "the workspace's name")?;
-        let now = ambient::now();
-        let secret = Secret::random(&mut Randomness::fresh().map_err(StoreError::NoRandomness)?);
+        let now = self.ambient.now();
+        let secret = Secret::random(&mut self.randomness()?);
         let transaction = file::begin(&self.database)?;
         {
             let mut workspaces = WORKSPACES.write(&transaction)?;
@@ -170,6 +182,10 @@ impl AccessStore {
     /// Whether the file can be read, and written as far as is known.
     pub(crate) fn check_ready(&self) -> Result<(), StoreError> {
         self.database.check_ready()
+    }
+
+    fn randomness(&self) -> Result<Randomness, StoreError> {
+        Randomness::fresh(&*self.ambient).map_err(StoreError::NoRandomness)
     }
 
     fn read(&self) -> Result<redb::ReadTransaction, StoreError> {
