@@ -120,9 +120,10 @@ impl File {
 
     /// The open database; where it cannot be relied on any more, it is opened anew.
     fn current(&self, remember: impl FnOnce(&Database) -> Result<(), StoreError>) -> Result<Arc<Database>, StoreError> {
-        match self.opened() {
-            Some(open) if self.health.is_well() => Ok(open),
-            _ => self.open_again(remember),
+        // Nothing may hold the database that is given up while it is opened again.
+        match self.opened().filter(|_| self.health.is_well()) {
+            Some(open) => Ok(open),
+            None => self.open_again(remember),
         }
     }
 

@@ -9,7 +9,7 @@ use regard_core::wire::{Scope, Segment};
 use crate::store::{LogStore, StoreError};
 
 /// A change as a log has it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Logged {
     /// Its place.
     pub seq: u64,
@@ -17,6 +17,8 @@ pub struct Logged {
     pub document: DocumentId,
     /// Its hash.
     pub change: ChangeHash,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
     /// The save that it belongs to.
     pub unit: UnitId,
     /// The device that made it, as it says.
@@ -49,6 +51,7 @@ pub(super) fn all(logs: &LogStore, workspace: WorkspaceId, scope: Scope) -> Resu
                     seq,
                     document: change.document,
                     change: checked.header.hash,
+                    bytes: checked.bytes,
                     unit: unit.id,
                     author: unit.author,
                     carrier: segment.carrier,

@@ -88,6 +88,12 @@ impl Device {
     }
 
     /// Its wall clock.
+    #[must_use]
+    pub fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    /// Its wall clock, to be set.
     pub fn clock_mut(&mut self) -> &mut Clock {
         &mut self.clock
     }

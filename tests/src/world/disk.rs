@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -29,14 +30,18 @@ struct State {
     /// Writes, flushes and changes of length so far.
     operations: u64,
     faults: Faults,
+    /// Operations that did not succeed since somebody asked.
+    failures: u64,
 }
 
 impl State {
-    fn is_alive(&self) -> io::Result<()> {
-        match self.faults.dies_at {
-            Some(at) if self.operations >= at => Err(io::Error::other("the program died")),
-            _ => Ok(()),
-        }
+    fn is_alive(&self) -> bool {
+        self.faults.dies_at.is_none_or(|at| self.operations < at)
+    }
+
+    fn fail(&mut self, error: io::Error) -> io::Error {
+        self.failures += 1;
+        error
     }
 }
 
@@ -79,6 +84,7 @@ impl Disk {
             life: 0,
             operations: 0,
             faults: Faults::default(),
+            failures: 0,
         })))
     }
 
@@ -125,7 +131,19 @@ impl Disk {
     /// Whether the program that used it has died at an operation.
     #[must_use]
     pub fn is_dead(&self) -> bool {
-        self.state().is_alive().is_err()
+        !self.state().is_alive()
+    }
+
+    /// How often it failed since this was asked last.
+    #[must_use]
+    pub fn take_failures(&self) -> u64 {
+        std::mem::take(&mut self.state().failures)
+    }
+
+    /// Its length.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.state().content.len()
     }
 
     /// Whether nothing was ever written to it.
@@ -186,7 +204,9 @@ impl Disk {
     /// Where the program has died.
     pub fn handle(&self) -> io::Result<Handle> {
         let mut state = self.state();
-        state.is_alive()?;
+        if !state.is_alive() {
+            return Err(state.fail(io::Error::other("the program died")));
+        }
         state.life += 1;
         Ok(Handle { disk: self.clone(), life: state.life })
     }
@@ -253,6 +273,20 @@ impl regard_client::store::Medium for Disk {
     }
 }
 
+impl regard_relay::Medium for Disk {
+    fn open(&self) -> io::Result<Box<dyn StorageBackend>> {
+        Ok(Box::new(self.handle()?))
+    }
+
+    fn is_new(&self) -> bool {
+        self.is_empty()
+    }
+
+    fn path(&self) -> &Path {
+        Path::new("simulated")
+    }
+}
+
 /// A program's hold of a disk.
 #[derive(Debug)]
 pub struct Handle {
@@ -273,12 +307,14 @@ impl Handle {
     /// The state for an operation that changes something, if the disk does it.
     fn operate(&self) -> io::Result<MutexGuard<'_, State>> {
         let mut state = self.state()?;
-        state.is_alive()?;
+        if !state.is_alive() {
+            return Err(state.fail(io::Error::other("the program died")));
+        }
         let number = state.operations;
         state.operations += 1;
         match state.faults.fails_at {
             Some((first, count)) if number >= first && number - first < count => {
-                Err(io::Error::other("the disk failed"))
+                Err(state.fail(io::Error::other("the disk failed")))
             }
             _ => Ok(state),
         }
@@ -310,7 +346,7 @@ impl StorageBackend for Handle {
         let mut state = self.operate()?;
         let length = place(length)?;
         if length > state.content.len() && state.faults.full_at.is_some_and(|most| length > most) {
-            return Err(full());
+            return Err(state.fail(full()));
         }
         let operation = Operation::SetLen(length);
         operation.apply(&mut state.content);
@@ -334,7 +370,7 @@ impl StorageBackend for Handle {
         let mut state = self.operate()?;
         let offset = place(offset)?;
         if state.faults.full_at.is_some_and(|most| offset + data.len() > most) {
-            return Err(full());
+            return Err(state.fail(full()));
         }
         let operation = Operation::Write { offset, bytes: data.to_vec() };
         operation.apply(&mut state.content);

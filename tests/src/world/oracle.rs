@@ -16,8 +16,8 @@ pub struct Oracle {
 #[derive(Debug, Clone, Copy)]
 struct Known {
     document: DocumentId,
-    /// The device that acknowledged it.
-    device: usize,
+    /// The device that acknowledged it and has it since then; none once that device was put back to an earlier state.
+    device: Option<usize>,
     /// All that held it was taken away: a store put back to an earlier state before anybody else had it.
     is_excused: bool,
 }
@@ -26,7 +26,7 @@ impl Oracle {
     /// A device has acknowledged a save.
     pub fn acknowledged(&mut self, device: usize, tokens: Vec<(DocumentId, Token)>) {
         for (document, token) in tokens {
-            self.saves.insert(token, Known { document, device, is_excused: false });
+            self.saves.insert(token, Known { document, device: Some(device), is_excused: false });
         }
     }
 
@@ -39,7 +39,7 @@ impl Oracle {
     /// The saves that one device has acknowledged and that may not be gone.
     #[must_use]
     pub fn of(&self, device: usize) -> BTreeSet<Token> {
-        self.due(|known| known.device == device)
+        self.due(|known| known.device == Some(device))
     }
 
     /// All that may not be gone.
@@ -51,6 +51,13 @@ impl Oracle {
     fn due(&self, wanted: impl Fn(&Known) -> bool) -> BTreeSet<Token> {
         let due = self.saves.iter().filter(|(_, known)| !known.is_excused && wanted(known));
         due.map(|(token, _)| *token).collect()
+    }
+
+    /// A device was put back to an earlier state, in which it held these.
+    pub fn went_back(&mut self, device: usize, held: &BTreeSet<Token>) {
+        for (token, known) in &mut self.saves {
+            known.device = known.device.filter(|found| *found != device || held.contains(token));
+        }
     }
 
     /// Something was taken away by intent: what nobody holds any more may be gone.

@@ -14,16 +14,16 @@ const RECORDS: usize = 8;
 const RECORDS_OF_A_SAVE_MAX: usize = 3;
 
 /// A save and the marks in it, one for each record.
-pub struct Marked {
-    pub save: Save,
-    pub tokens: Vec<(DocumentId, Token)>,
+pub(super) struct Marked {
+    pub(super) save: Save,
+    pub(super) tokens: Vec<(DocumentId, Token)>,
 }
 
 /// Something that a person might save next.
 ///
 /// # Errors
 /// As the store has it.
-pub fn anything(store: &Store, seed: &mut Seed, next: &mut u32, at: Timestamp) -> Result<Marked, StoreError> {
+pub(super) fn anything(store: &Store, seed: &mut Seed, next: &mut u32, at: Timestamp) -> Result<Marked, StoreError> {
     let mut marked = Marked { save: Save { at, works: Vec::new() }, tokens: Vec::new() };
     let count = if seed.chance(1, 4) { 1 + seed.below(RECORDS_OF_A_SAVE_MAX) } else { 1 };
     let mut numbers: Vec<usize> = (0..count).map(|_| seed.below(RECORDS)).collect();

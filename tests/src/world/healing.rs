@@ -1,0 +1,82 @@
+//! Everything is mended, and everybody comes to rest.
+
+use regard_core::sync::Event;
+
+use super::disk::Faults;
+use super::wire::Mischief;
+use super::{Violation, World};
+
+/// Rounds until everybody is quiet, at most: a round is all that moves until somebody waits for time to pass. Waits between
+/// attempts double up to half a minute, so that ten of them are many.
+const ROUNDS_MAX: usize = 60;
+/// What moves in one round at most: every save to everybody, several times over.
+const MOVES_OF_A_ROUND_MAX: usize = 20_000;
+/// How long a round waits where nobody wants to be woken earlier.
+const ROUND_MILLISECONDS: u64 = 15_000;
+
+impl World {
+    /// Everything runs, on sound disks and whole wires.
+    pub(super) fn all_run(&mut self) -> Result<(), Violation> {
+        for disk in
+            [&self.relay.log, &self.relay.access].into_iter().chain(self.devices.iter().map(|device| device.disk()))
+        {
+            disk.set_faults(Faults { dies_at: disk.faults().dies_at.filter(|_| disk.is_dead()), ..Faults::default() });
+        }
+        self.look_after_all()?;
+        if !self.relay.runs() {
+            self.start_relay()?;
+        }
+        for at in 0..self.devices.len() {
+            if !self.devices[at].runs() {
+                self.start_device(at)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Mends everything and waits until everybody is quiet. Answers after how many rounds that was.
+    pub(super) fn heal(&mut self) -> Result<usize, Violation> {
+        for wire in &mut self.wires {
+            wire.is_parted = false;
+            wire.mischief = Mischief::default();
+        }
+        self.all_run()?;
+        for at in 0..self.devices.len() {
+            self.tell(at, Event::GoOnline);
+        }
+        for round in 0..ROUNDS_MAX {
+            self.move_all()?;
+            self.look_after_all()?;
+            if self.is_quiet() {
+                return Ok(round);
+            }
+            let wakes = self.devices.iter().filter_map(|device| device.wakes_at());
+            let wait = wakes.map(|at| at.saturating_sub(self.steady)).min().unwrap_or(ROUND_MILLISECONDS);
+            self.pass(wait.clamp(1, ROUND_MILLISECONDS));
+        }
+        let stuck = self.devices.iter().enumerate().filter_map(|(at, device)| {
+            let session = device.session()?;
+            (!session.is_settled()).then(|| format!("device {at}: {:?}", session.link()))
+        });
+        let stuck: Vec<_> = stuck.collect();
+        Err(format!("after {ROUNDS_MAX} rounds not everybody is quiet: {}", stuck.join("; ")))
+    }
+
+    fn move_all(&mut self) -> Result<(), Violation> {
+        let mut idle = 0;
+        for _ in 0..MOVES_OF_A_ROUND_MAX {
+            let at = self.seed.below(self.devices.len());
+            idle = if self.step(at) { 0 } else { idle + 1 };
+            if idle > 3 * self.devices.len() && !(0..self.devices.len()).any(|at| self.step(at)) {
+                return Ok(());
+            }
+        }
+        Err(format!("after {MOVES_OF_A_ROUND_MAX} moves in a round there is still something to move"))
+    }
+
+    fn is_quiet(&self) -> bool {
+        let are_settled =
+            self.devices.iter().all(|device| device.session().is_some_and(|session| session.is_settled()));
+        are_settled && self.wires.iter().all(super::wire::Wire::is_still)
+    }
+}
