@@ -1,6 +1,7 @@
 //! The relay on real sockets and real files.
 
 mod connections;
+mod desk;
 mod host;
 mod joining;
 mod kept;
