@@ -64,6 +64,8 @@ struct Bytes {
     now: Vec<u8>,
     flushed: Vec<u8>,
     is_full: bool,
+    /// How many changes pass until the power is cut.
+    passing: Option<u64>,
     /// Counts power cuts: who opened the file before one reaches nothing any more.
     life: u64,
 }
@@ -73,9 +75,16 @@ struct Opened(Memory, u64);
 
 impl Memory {
     fn cut_power(&self) {
-        let bytes = &mut *self.0.lock().expect("no panic inside");
-        bytes.now.clone_from(&bytes.flushed);
-        bytes.life += 1;
+        self.0.lock().expect("no panic inside").cut_power();
+    }
+
+    fn cut_power_after(&self, passing: u64) {
+        self.0.lock().expect("no panic inside").passing = Some(passing);
+    }
+
+    /// Lets everything pass again; answers whether the power was cut meanwhile.
+    fn restore_power(&self) -> bool {
+        self.0.lock().expect("no panic inside").passing.take().is_none()
     }
 
     fn fill_up(&self, is_full: bool) {
@@ -84,6 +93,14 @@ impl Memory {
 
     fn bytes(&self) -> Vec<u8> {
         self.0.lock().expect("no panic inside").now.clone()
+    }
+}
+
+impl Bytes {
+    fn cut_power(&mut self) {
+        self.now.clone_from(&self.flushed);
+        self.life += 1;
+        self.passing = None;
     }
 }
 
@@ -105,9 +122,13 @@ impl Medium for Memory {
 impl Opened {
     fn change<T>(&self, work: impl FnOnce(&mut Bytes) -> T) -> io::Result<T> {
         let mut bytes = self.0.0.lock().expect("no panic inside");
+        if bytes.passing == Some(0) {
+            bytes.cut_power();
+        }
         if bytes.life != self.1 {
             return Err(io::Error::other("the power is cut"));
         }
+        bytes.passing = bytes.passing.map(|passing| passing - 1);
         if bytes.is_full {
             return Err(io::ErrorKind::StorageFull.into());
         }
@@ -295,6 +316,42 @@ fn what_was_acknowledged_survives_a_power_cut_and_what_was_not_is_asked_for_agai
     let again = pushed(&mut desk, connection, &[first, second]);
     assert_eq!([seqs(&again[0]), seqs(&again[1])], [&[1, 2][..], &[3]]);
     assert_eq!(desk.logged(WORKSPACE, SCOPE).expect("a log").len(), 3);
+}
+
+#[test]
+fn wherever_the_power_is_cut_in_a_commit_a_save_is_there_as_a_whole_or_not_at_all() {
+    let mut whole = [0, 0];
+    for point in 0..ALL as u64 {
+        let machine = Machine::default();
+        let (mut desk, tokens) = machine.team(0);
+        let connection = connect(&mut desk, &tokens[0]);
+        let (mut one, mut two) = (Growing::new(11), Growing::new(12));
+        let first = unit(1, vec![one.genesis(), one.edit()]);
+        assert_eq!(seqs(&pushed(&mut desk, connection, std::slice::from_ref(&first))[0]), [1, 2]);
+        let before = desk.logged(WORKSPACE, SCOPE).expect("a log");
+        let second = unit(2, vec![two.genesis(), one.edit(), two.edit()]);
+        machine.log.cut_power_after(point);
+        push(&mut desk, connection, 2, std::slice::from_ref(&second));
+        desk.commit();
+        drop(desk);
+        let is_cut = machine.log.restore_power();
+
+        let mut desk = machine.start();
+        let after = desk.logged(WORKSPACE, SCOPE).expect("a log");
+        assert!(after.starts_with(&before), "cut at {point}");
+        let there = after.len() - before.len();
+        assert!(there == 0 || there == 3, "{there} of 3 changes are there, cut at {point}");
+        assert_eq!(desk.head(WORKSPACE, SCOPE).expect("a head").seq, after.len() as u64, "cut at {point}");
+        let connection = connect(&mut desk, &tokens[0]);
+        let again = pushed(&mut desk, connection, &[second, first]);
+        assert_eq!([seqs(&again[0]), seqs(&again[1])], [&[3, 4, 5][..], &[1, 2]], "cut at {point}");
+        if !is_cut {
+            assert!(whole[0] > 0 && there == 3, "no point loses what was not acknowledged: {whole:?}");
+            return;
+        }
+        whole[usize::from(there == 3)] += 1;
+    }
+    panic!("no commit succeeds");
 }
 
 #[test]
