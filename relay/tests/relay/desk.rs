@@ -1,15 +1,11 @@
 //! The relay's decisions without sockets, threads and clock, on files in memory.
 
-use std::io;
-use std::path::Path;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use regard_core::error::{Cause, Refusal};
 use regard_core::gate;
 use regard_core::id::{DeviceId, EpochId, to_hex};
-use regard_core::time::Timestamp;
 use regard_core::visibility::{Filter, Query, Since, StreamEvent, StreamLine, Visible};
 use regard_core::wire::access::keys::{Proof, TokenRequest, public_key};
 use regard_core::wire::access::{CopyRequest, InviteRequest, Secret};
@@ -17,150 +13,13 @@ use regard_core::wire::{
     self, Applied, ClientFrame, Cursor, Excerpt, Fetch, Hello, PROTOCOL_VERSION, Push, RelayFrame, Role, Segment,
     Subscribe, Unit, UnitOutcome,
 };
-use regard_relay::{Ambient, Connection, Desk, Medium, RelayError, Settings, StorageBackend};
+use regard_relay::{Ambient, Connection, Desk, RelayError, Settings};
 
+use crate::memory::{Memory, Scripted};
 use crate::support::{Growing, SCOPE, WORKSPACE, cursors, join_request, seqs, signing_key, unit};
 
 /// More frames or lines than any of these tests makes.
 const ALL: usize = 10_000;
-
-/// A clock that is set, and bytes that only look unpredictable.
-#[derive(Debug, Default)]
-struct Scripted {
-    millis: AtomicI64,
-    drawn: AtomicU64,
-}
-
-impl Scripted {
-    fn pass(&self, time: Duration) {
-        self.millis.fetch_add(i64::try_from(time.as_millis()).expect("a short time"), Ordering::Relaxed);
-    }
-}
-
-impl Ambient for Scripted {
-    fn now(&self) -> Timestamp {
-        Timestamp(1_000_000 + self.millis.load(Ordering::Relaxed))
-    }
-
-    fn steady(&self) -> Duration {
-        Duration::from_millis(self.millis.load(Ordering::Relaxed).try_into().expect("forwards"))
-    }
-
-    fn fill(&self, bytes: &mut [u8]) -> io::Result<()> {
-        let number = self.drawn.fetch_add(1, Ordering::Relaxed);
-        for (at, byte) in bytes.iter_mut().enumerate() {
-            *byte = number.to_be_bytes()[at % 8].wrapping_add(u8::try_from(at % 251).expect("small"));
-        }
-        Ok(())
-    }
-}
-
-/// A file in memory, of which a power cut leaves what was flushed.
-#[derive(Debug, Default, Clone)]
-struct Memory(Arc<Mutex<Bytes>>);
-
-#[derive(Debug, Default)]
-struct Bytes {
-    now: Vec<u8>,
-    flushed: Vec<u8>,
-    is_full: bool,
-    /// How many changes pass until the power is cut.
-    passing: Option<u64>,
-    /// Counts power cuts: who opened the file before one reaches nothing any more.
-    life: u64,
-}
-
-#[derive(Debug)]
-struct Opened(Memory, u64);
-
-impl Memory {
-    fn cut_power(&self) {
-        self.0.lock().expect("no panic inside").cut_power();
-    }
-
-    fn cut_power_after(&self, passing: u64) {
-        self.0.lock().expect("no panic inside").passing = Some(passing);
-    }
-
-    /// Lets everything pass again; answers whether the power was cut meanwhile.
-    fn restore_power(&self) -> bool {
-        self.0.lock().expect("no panic inside").passing.take().is_none()
-    }
-
-    fn fill_up(&self, is_full: bool) {
-        self.0.lock().expect("no panic inside").is_full = is_full;
-    }
-
-    fn bytes(&self) -> Vec<u8> {
-        self.0.lock().expect("no panic inside").now.clone()
-    }
-}
-
-impl Bytes {
-    fn cut_power(&mut self) {
-        self.now.clone_from(&self.flushed);
-        self.life += 1;
-        self.passing = None;
-    }
-}
-
-impl Medium for Memory {
-    fn open(&self) -> io::Result<Box<dyn StorageBackend>> {
-        let life = self.0.lock().expect("no panic inside").life;
-        Ok(Box::new(Opened(self.clone(), life)))
-    }
-
-    fn is_new(&self) -> bool {
-        self.bytes().is_empty()
-    }
-
-    fn path(&self) -> &Path {
-        Path::new("memory.redb")
-    }
-}
-
-impl Opened {
-    fn change<T>(&self, work: impl FnOnce(&mut Bytes) -> T) -> io::Result<T> {
-        let mut bytes = self.0.0.lock().expect("no panic inside");
-        if bytes.passing == Some(0) {
-            bytes.cut_power();
-        }
-        if bytes.life != self.1 {
-            return Err(io::Error::other("the power is cut"));
-        }
-        bytes.passing = bytes.passing.map(|passing| passing - 1);
-        if bytes.is_full {
-            return Err(io::ErrorKind::StorageFull.into());
-        }
-        Ok(work(&mut bytes))
-    }
-}
-
-impl StorageBackend for Opened {
-    fn len(&self) -> io::Result<u64> {
-        Ok(self.0.bytes().len() as u64)
-    }
-
-    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        let bytes = self.0.0.lock().expect("no panic inside");
-        let from = usize::try_from(offset).expect("a small file");
-        out.copy_from_slice(bytes.now.get(from..from + out.len()).ok_or(io::ErrorKind::UnexpectedEof)?);
-        Ok(())
-    }
-
-    fn set_len(&self, len: u64) -> io::Result<()> {
-        self.change(|bytes| bytes.now.resize(usize::try_from(len).expect("a small file"), 0))
-    }
-
-    fn sync_data(&self) -> io::Result<()> {
-        self.change(|bytes| bytes.flushed.clone_from(&bytes.now))
-    }
-
-    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        let from = usize::try_from(offset).expect("a small file");
-        self.change(|bytes| bytes.now[from..from + data.len()].copy_from_slice(data))
-    }
-}
 
 /// A relay's machine: its disks and its clock, which outlive it.
 #[derive(Default)]
@@ -554,6 +413,8 @@ fn the_same_calls_make_the_same_frames_and_the_same_bytes() {
                 let changes = records.iter_mut().enumerate().filter(|(number, _)| number % connections.len() == at);
                 let changes = changes.flat_map(|(_, record)| [record.genesis(), record.edit()]).collect();
                 push(&mut desk, *connection, u64::from(round), &[unit(round, changes)]);
+                let documents = records.iter().map(|record| record.id).collect();
+                desk.receive(*connection, ClientFrame::Fetch(Fetch { scope: SCOPE, documents })).expect("taken in");
             }
             desk.commit();
             machine.ambient.pass(Duration::from_secs(1));
@@ -569,10 +430,13 @@ fn the_same_calls_make_the_same_frames_and_the_same_bytes() {
         let start = Cursor::start(WORKSPACE, SCOPE, head.epoch);
         assert_eq!(cursors(&segments, start).last(), Some(&head), "the log has no gap");
         drop(desk);
-        (heard, machine.log.bytes(), machine.access.bytes())
+        let disks = [&machine.log, &machine.access].map(|disk| (disk.bytes(), disk.trace()));
+        (heard, disks)
     };
     let (first, second) = (play(), play());
     assert!(first.0 == second.0, "other frames");
-    assert!(first.1 == second.1, "other bytes of the log");
-    assert!(first.2 == second.2, "other bytes of the access file");
+    for (file, (first, second)) in ["log", "access file"].iter().zip(first.1.iter().zip(&second.1)) {
+        assert!(first.0 == second.0, "other bytes of the {file}");
+        assert_eq!(first.1, second.1, "other operations, or in another order, of the {file}'s disk");
+    }
 }

@@ -1,4 +1,4 @@
-//! The relay on real sockets and real files.
+//! The relay on real sockets and real files, and its decisions without either.
 
 mod connections;
 mod desk;
@@ -8,6 +8,7 @@ mod kept;
 mod keys;
 mod live;
 mod log;
+mod memory;
 mod operations;
 mod reading;
 mod reconciling;
