@@ -11,6 +11,8 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! [`Desk`] is the same relay without sockets, threads and clock, for simulations.
 
 pub mod admin;
 mod ambient;

@@ -239,7 +239,7 @@ impl Desk {
 
     /// Makes durable everything that waits, in one commit, and knows the outcomes from then on. Answers whether anything
     /// waited. What fails is refused, and told to those who pushed it.
-    pub fn commit(&self) -> bool {
+    pub fn commit(&mut self) -> bool {
         self.inner().logs.commit()
     }
 

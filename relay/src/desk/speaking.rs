@@ -111,10 +111,8 @@ impl Speaker {
         let Some(following) = &mut self.following[at] else { return Next::Nothing };
         let (head, scope) = (*following.head.borrow_and_update(), following.log.scope);
         if following.position >= head.seq {
-            return match std::mem::take(&mut following.announces) {
-                true => Next::Frame(RelayFrame::CaughtUp { scope, cursor: head }),
-                false => Next::Nothing,
-            };
+            let announces = std::mem::take(&mut following.announces);
+            return if announces { Next::Frame(RelayFrame::CaughtUp { scope, cursor: head }) } else { Next::Nothing };
         }
         let (log, after) = (&following.log, following.position);
         let known = following.ahead.pop_front().or_else(|| self.relay.logs.recent(log, after + 1));

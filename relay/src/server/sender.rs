@@ -184,7 +184,7 @@ impl Sender {
     async fn obey(&mut self, order: Order) -> Result<(), End> {
         match order {
             Order::Acknowledge { scope, number, count, outcomes } => {
-                self.await_outcomes(scope, number, count, outcomes)
+                self.await_outcomes(scope, number, count, outcomes);
             }
             Order::Follow { scope, after } => self.speaker.follow(scope, after),
             Order::Void { scope } => {

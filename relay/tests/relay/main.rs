@@ -1,12 +1,14 @@
-//! The relay on real sockets and real files.
+//! The relay on real sockets and real files, and its decisions without either.
 
 mod connections;
+mod desk;
 mod host;
 mod joining;
 mod kept;
 mod keys;
 mod live;
 mod log;
+mod memory;
 mod operations;
 mod reading;
 mod reconciling;
