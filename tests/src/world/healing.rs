@@ -45,6 +45,7 @@ impl World {
             self.tell(at, Event::GoOnline);
         }
         for round in 0..ROUNDS_MAX {
+            self.notes(format!("{} ms, round {round}: {}", self.steady, self.stands()));
             self.move_all()?;
             self.look_after_all()?;
             if self.is_quiet() {
@@ -54,12 +55,17 @@ impl World {
             let wait = wakes.map(|at| at.saturating_sub(self.steady)).min().unwrap_or(ROUND_MILLISECONDS);
             self.pass(wait.clamp(1, ROUND_MILLISECONDS));
         }
-        let stuck = self.devices.iter().enumerate().filter_map(|(at, device)| {
-            let session = device.session()?;
-            (!session.is_settled()).then(|| format!("device {at}: {:?}", session.link()))
+        Err(format!("after {ROUNDS_MAX} rounds not everybody is quiet: {}", self.stands()))
+    }
+
+    /// How those stand who are not settled.
+    fn stands(&self) -> String {
+        let unsettled = self.devices.iter().zip(&self.wires).enumerate().filter_map(|(at, (device, wire))| {
+            let Some(session) = device.session() else { return Some(format!("device {at} does not run")) };
+            let is_settled = session.is_settled() && wire.is_still();
+            (!is_settled).then(|| format!("device {at}: {:?} over {wire:?}", session.link()))
         });
-        let stuck: Vec<_> = stuck.collect();
-        Err(format!("after {ROUNDS_MAX} rounds not everybody is quiet: {}", stuck.join("; ")))
+        unsettled.collect::<Vec<_>>().join("; ")
     }
 
     fn move_all(&mut self) -> Result<(), Violation> {

@@ -1,7 +1,7 @@
 //! What moves between devices and the relay.
 
 use regard_core::error::{Cause, Refusal};
-use regard_core::sync::Event;
+use regard_core::sync::{Event, Link};
 use regard_core::wire::access::Secret;
 use regard_core::wire::{ClientFrame, RelayFrame, Subscribe, decode, encode};
 
@@ -13,6 +13,13 @@ impl World {
     /// Gives a device an event, and does what it wishes.
     pub(super) fn tell(&mut self, at: usize, event: Event) {
         let wishes = self.devices[at].handle(event, self.steady);
+        if let Some(Link::Waiting { reason, .. } | Link::Ended { reason, .. }) =
+            self.devices[at].session().map(regard_core::sync::Session::link)
+            && wishes.iter().any(|wish| matches!(wish, Wish::Close))
+        {
+            let reason = reason.to_string();
+            self.notes(format!("{} ms, device {at} left: {reason}", self.steady));
+        }
         self.fulfil(at, wishes);
     }
 
