@@ -10,9 +10,9 @@ use redb::{
 };
 
 use super::error::{During, StoreError};
+use super::medium::InFolder;
 use super::settings::ACTOR_KEY;
 use super::tables as t;
-use super::medium::InFolder;
 use super::{FILE, Store, UNFINISHED, check};
 
 impl Store {

@@ -12,14 +12,14 @@ use serde::{Deserialize, Serialize};
 
 use super::documents::load;
 use super::error::{During, StoreError};
+use super::file::File;
 use super::index::{self, COUNTS_KEY, CountsRow};
+use super::medium::InFolder;
 use super::outbox::GENESIS;
 use super::rows::Rows;
 use super::tables::{
     self as t, DocumentRow, OutboxRow, PeerRow, QuarantineRow, ReceiptRow, ReconciledRow, Row, SaveRow,
 };
-use super::file::File;
-use super::medium::InFolder;
 use super::{FILE, Store};
 
 /// Damage that is told one by one; one broken table can have a million rows.

@@ -119,14 +119,13 @@ impl File {
     }
 
     /// The open database; where it cannot be relied on any more, it is opened anew.
-    fn current(
-        &self,
-        remember: impl FnOnce(&Database) -> Result<(), StoreError>,
-    ) -> Result<Arc<Database>, StoreError> {
-        match self.opened() {
-            Some(open) if self.health.is_well() => Ok(open),
-            _ => self.open_again(remember),
+    fn current(&self, remember: impl FnOnce(&Database) -> Result<(), StoreError>) -> Result<Arc<Database>, StoreError> {
+        if self.health.is_well() {
+            if let Some(open) = self.opened() {
+                return Ok(open);
+            }
         }
+        self.open_again(remember)
     }
 
     fn open_again(

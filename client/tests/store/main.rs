@@ -4,6 +4,8 @@ mod arriving;
 mod carrying;
 mod copies;
 mod damage;
+mod failing;
+mod faulty;
 mod finding;
 mod migrating;
 mod reconciling;

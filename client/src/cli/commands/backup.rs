@@ -44,7 +44,6 @@ pub(crate) struct Restore {
 
 impl Restore {
     pub(crate) fn run(self, context: &Context<'_>) -> Result<(), Failure> {
-        quiet_panics();
         Store::restore(&self.file, &context.folder)?;
         let folder = context.folder.display().to_string();
         let answer = serde_json::json!({ "folder": folder });
@@ -61,7 +60,6 @@ pub(crate) struct Check {}
 
 impl Check {
     pub(crate) async fn run(self, context: &Context<'_>) -> Result<(), Failure> {
-        quiet_panics();
         let checked = match Store::check_folder(&context.folder) {
             Err(StoreError::InUse { .. }) => {
                 let client = Client::open(&context.folder).await?;
@@ -90,9 +88,4 @@ fn people(check: &StoreCheck) -> String {
     }
     let more = (check.untold > 0).then(|| format!("and {} more", check.untold));
     check.damage.iter().cloned().chain(more).collect::<Vec<_>>().join("\n")
-}
-
-/// The database panics on some damage. It is told as damage, and a trace of it would only alarm.
-fn quiet_panics() {
-    std::panic::set_hook(Box::new(|_| ()));
 }
