@@ -35,6 +35,17 @@ impl Faulty {
         disk
     }
 
+    /// A sound disk with these bytes.
+    pub(crate) fn of(bytes: Vec<u8>) -> Self {
+        let disk = Self::default();
+        disk.state().bytes = bytes;
+        disk
+    }
+
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        self.state().bytes.clone()
+    }
+
     pub(crate) fn fail_after(&self, passing: u32) {
         self.state().plan = Plan::Fail { passing };
     }

@@ -65,9 +65,8 @@ impl<'a> Rebuilding<'a> {
         let heads = HeadsDigest::of(&document.heads());
         let changes = document.count();
         let has_snapshot = document.heads() != [genesis::hash(kind)];
-        // Numbers that are named elsewhere must not come to mean other changes.
-        let next_change = known.map_or(LOOKED_UP / 2, |meta| meta.next_change);
-        let meta = DocumentRow { id, kind, scope, has_snapshot, next_change, unfolded: 0, heads, changes };
+        // All changes are in the snapshot, and what names one looks it up there.
+        let meta = DocumentRow { id, kind, scope, has_snapshot, next_change: 0, unfolded: 0, heads, changes };
         self.records.push((row, meta, document.clone()));
         if self.records.len() >= ROWS_TOGETHER { self.write_records() } else { Ok(()) }
     }
