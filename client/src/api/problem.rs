@@ -80,8 +80,17 @@ impl From<StoreError> for Problem {
                 Self::new(ProblemCode::Failed, message).hint("Install the version that wrote it.")
             }
             StoreError::Damaged { .. } => Self::new(ProblemCode::Damaged, message).hint(
-                "Nothing was changed. `regard restore` puts a backup into another folder; or join the workspace anew there.",
+                "Nothing was changed. `regard check` says what is damaged, and `regard check --rebuild` makes a new store of what can \
+                 be read; the relay brings the rest.",
             ),
+            StoreError::IdentityLost { salvaged, .. } => {
+                let kept = salvaged.map(|folder| format!("The records that could be read are in {}. ", folder.display()));
+                Self::new(ProblemCode::Damaged, message).hint(format!(
+                    "Nothing was changed. {}`regard restore` puts a backup into another folder (--store FOLDER); without one, join \
+                     the workspace anew there with an invitation: the relay has everything that was visible.",
+                    kept.unwrap_or_default()
+                ))
+            }
             StoreError::Folder { source, .. } => Self::with_causes(message, &source),
             StoreError::Failed { source, .. } => Self::with_causes(message, &*source),
         }

@@ -74,7 +74,7 @@ enum Command {
     Inspect(c::inspect::Inspect),
     Backup(c::backup::Backup),
     Restore(c::backup::Restore),
-    Check(c::backup::Check),
+    Check(c::check::Check),
     Undo(c::undo::Undo),
     Doctor(c::doctor::Doctor),
     #[command(subcommand)]

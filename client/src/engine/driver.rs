@@ -18,6 +18,9 @@ use crate::system::{SteadyClock, SystemEntropy, now};
 /// Performs what the session says.
 pub(super) struct Driver {
     store: Arc<Store>,
+    /// How often the store's file had been opened when the session began with what it says.
+    openings: u64,
+    schedule: EngineSchedule,
     session: Session,
     commands: mpsc::Receiver<Event>,
     connection: Connection,
@@ -44,19 +47,16 @@ impl Driver {
         notices: broadcast::Sender<Notice>,
         schedule: EngineSchedule,
     ) -> Result<(Self, watch::Receiver<EngineStatus>), StoreError> {
-        let start = Start {
-            program: concat!("regard ", env!("CARGO_PKG_VERSION")).to_owned(),
-            scopes: storing::scopes(&store, schedule.address_book_every)?,
-            freshness_bound: schedule.freshness_bound,
-            seed: u64::from_be_bytes(random()),
-        };
         let clock = SteadyClock::start();
-        let session = Session::new(start, clock.now());
+        let openings = store.openings();
+        let session = Session::new(start_of(&store, schedule)?, clock.now());
         let heard_at = store.contact()?;
         let first = EngineStatus { link: session.link().clone(), settled: false, heard_at };
         let (status, receiver) = watch::channel(first);
         let driver = Self {
             store,
+            openings,
+            schedule,
             session,
             commands,
             connection: Connection::None,
@@ -73,12 +73,9 @@ impl Driver {
 
     pub(super) async fn run(mut self) {
         while let Some(event) = self.next_event().await {
-            let mut events = VecDeque::from([event]);
-            while let Some(event) = events.pop_front() {
-                let effects = self.session.handle(event, self.clock.now());
-                for effect in effects {
-                    events.extend(self.perform(effect).await);
-                }
+            self.handle(event).await;
+            if self.store.openings() != self.openings {
+                self.begin_anew().await;
             }
             self.publish();
         }
@@ -90,6 +87,38 @@ impl Driver {
                 tracing::warn!(%error, "what the relay told last was not kept, and will be asked for again");
             }
             Err(error) => tracing::warn!(%error, "the store could not be closed in order"),
+        }
+    }
+
+    async fn handle(&mut self, event: Event) {
+        let mut events = VecDeque::from([event]);
+        while let Some(event) = events.pop_front() {
+            let effects = self.session.handle(event, self.clock.now());
+            for effect in effects {
+                events.extend(self.perform(effect).await);
+            }
+        }
+    }
+
+    /// The store's disk has failed meanwhile: what was written lazily is lost, and the session is further than the store. It goes on
+    /// with a session that begins where the store is.
+    async fn begin_anew(&mut self) {
+        let openings = self.store.openings();
+        let (store, schedule) = (Arc::clone(&self.store), self.schedule);
+        let start = match tokio::task::spawn_blocking(move || start_of(&store, schedule)).await {
+            Ok(Ok(start)) => start,
+            // It is tried again with the next event, and until then nothing is applied behind a gap: the store refuses that.
+            Ok(Err(error)) => return tracing::error!(%error, "the store cannot be read, and the session waits for it"),
+            Err(error) => return tracing::error!(%error, "the store could not be read, and the session waits for it"),
+        };
+        let is_online = !matches!(self.session.link(), Link::Offline { .. } | Link::Ended { .. });
+        self.disconnect().await;
+        self.asking = Asking::default();
+        (self.wake, self.is_redone) = (None, false);
+        self.session = Session::new(start, self.clock.now());
+        self.openings = openings;
+        if is_online {
+            self.handle(Event::GoOnline).await;
         }
     }
 
@@ -292,6 +321,16 @@ impl Connection {
             },
         }
     }
+}
+
+/// Where a session begins: with what the store says.
+fn start_of(store: &Store, schedule: EngineSchedule) -> Result<Start, StoreError> {
+    Ok(Start {
+        program: concat!("regard ", env!("CARGO_PKG_VERSION")).to_owned(),
+        scopes: storing::scopes(store, schedule.address_book_every)?,
+        freshness_bound: schedule.freshness_bound,
+        seed: u64::from_be_bytes(random()),
+    })
 }
 
 pub(super) fn store_failed(error: &StoreError) -> Event {

@@ -14,7 +14,7 @@ use super::documents::load;
 use super::error::{During, StoreError};
 use super::file::File;
 use super::index::{self, COUNTS_KEY, CountsRow};
-use super::medium::InFolder;
+use super::medium::{InFolder, Medium};
 use super::outbox::GENESIS;
 use super::rows::Rows;
 use super::tables::{
@@ -84,16 +84,27 @@ impl Store {
         if !path.exists() {
             return Err(StoreError::Absent { folder: folder.to_owned() });
         }
+        if std::fs::metadata(&path).is_ok_and(|file| file.len() == 0) {
+            return Ok(StoreCheck { damage: vec![format!("{} is empty", path.display())], ..StoreCheck::default() });
+        }
         check_at(&path, folder)
     }
 }
 
 /// Looks at a store's file, whatever its name is.
 pub(super) fn check_at(path: &Path, folder: &Path) -> Result<StoreCheck, StoreError> {
+    check_on(Arc::new(InFolder::at(path, folder)))
+}
+
+/// Looks at a store wherever it lies.
+pub(super) fn check_on(medium: Arc<dyn Medium>) -> Result<StoreCheck, StoreError> {
     // Each page is compared with its checksum before anything is read from it.
-    let opened = File::open(Arc::new(InFolder::at(path, folder)), true).and_then(Store::current);
+    let opened = File::open(medium, true).and_then(Store::current);
+    let damaged = |what| Ok(StoreCheck { damage: vec![what], ..StoreCheck::default() });
     match opened.and_then(|store| store.check()) {
-        Err(StoreError::Damaged { what }) => Ok(StoreCheck { damage: vec![what], ..StoreCheck::default() }),
+        Err(StoreError::Damaged { what }) => damaged(what),
+        // A store's file gets its name when it is whole.
+        Err(StoreError::Absent { .. }) => damaged("it has no settings".into()),
         outcome => outcome,
     }
 }

@@ -230,7 +230,7 @@ fn unreadable(meta: &DocumentRow, why: &str) -> StoreError {
     StoreError::damaged(format!("record {}: {why}", meta.id))
 }
 
-fn write_projection(writer: &mut Writer<'_>, row: Row, document: &Document) -> Result<(), StoreError> {
+pub(super) fn write_projection(writer: &mut Writer<'_>, row: Row, document: &Document) -> Result<(), StoreError> {
     let old: Option<Projection> = PROJECTIONS.get(&writer.projections, row.0)?;
     let new = Projection::of(document);
     if old.as_ref() == Some(&new) {

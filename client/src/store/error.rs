@@ -69,6 +69,14 @@ pub enum StoreError {
         /// Table and row, and what is wrong.
         what: String,
     },
+    /// Of a damaged store not even that can be read whose it is.
+    #[error("of the damaged store in {folder} it cannot be read whose it is")]
+    IdentityLost {
+        /// The folder.
+        folder: PathBuf,
+        /// Where the records that could be read are now, where there are any.
+        salvaged: Option<PathBuf>,
+    },
     /// There is no such record.
     #[error("there is no record {0}")]
     NoRecord(DocumentId),

@@ -60,6 +60,12 @@ impl InFolder {
         Self { folder: folder.to_owned(), path: path.to_owned(), unfinished: None }
     }
 
+    /// A file that takes the place of the store's in `folder` when it is whole.
+    pub(super) fn fresh(folder: &Path) -> Self {
+        let unfinished = folder.join(UNFINISHED);
+        Self { unfinished: Some(unfinished.clone()), ..Self::at(&unfinished, folder) }
+    }
+
     /// The store's file in `folder`, made under another name: what an interruption leaves is no store.
     pub(super) fn new(folder: &Path) -> Self {
         Self { unfinished: Some(folder.join(UNFINISHED)), ..Self::existing(folder) }

@@ -24,7 +24,7 @@ const RECORDS_TOGETHER: usize = 2_000;
 /// From then on it is told how far it is.
 const TOLD_AFTER: Duration = Duration::from_secs(1);
 const TOLD_EVERY: Duration = Duration::from_secs(2);
-const MIGRATION_KEY: &str = "migration";
+pub(super) const MIGRATION_KEY: &str = "migration";
 
 /// The index tables of format 2. Format 3 has one index.
 const BY_KIND: TableDefinition<'static, (u8, u64), ()> = TableDefinition::new("by_kind");

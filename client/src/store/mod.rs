@@ -26,6 +26,7 @@ mod reconcile;
 mod redo;
 mod refill;
 mod rows;
+mod salvage;
 mod save;
 mod settings;
 mod tables;
@@ -44,6 +45,7 @@ pub use identity::{Identity, RelayAccess};
 pub use medium::Medium;
 pub use outbox::{OutboxCount, RefusedSave};
 pub use own_saves::OwnSave;
+pub use salvage::Rebuilt;
 pub use save::{Save, SaveOutcome, Saved, Work};
 pub use settings::Settings;
 pub use troubles::Troubles;
@@ -124,7 +126,13 @@ impl Store {
         if std::fs::metadata(&path).is_ok_and(|file| file.len() == 0) {
             return Err(StoreError::damaged(format!("{} is empty", path.display())));
         }
-        Self::open_on(Arc::new(InFolder::existing(folder)))
+        match Self::open_on(Arc::new(InFolder::existing(folder))) {
+            // It gets its name when it is whole.
+            Err(StoreError::Absent { .. }) if path.exists() => {
+                Err(StoreError::damaged(format!("{} has no settings", path.display())))
+            }
+            opened => opened,
+        }
     }
 
     /// Opens the store on a medium.

@@ -23,7 +23,7 @@ pub(super) const GENESIS: u32 = u32::MAX;
 /// The number of a change that is looked up in its document.
 pub(super) const LOOKED_UP: u32 = GENESIS - 1;
 
-const NEXT_PLACE_KEY: &str = "next_place";
+pub(super) const NEXT_PLACE_KEY: &str = "next_place";
 
 /// What waits in the outbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -248,7 +248,11 @@ where
             return Ok(genesis::bytes(meta.kind).to_vec());
         }
         if let Some(bytes) = self.changes.get((change.row.0, change.number)).during("read a row")? {
-            return Ok(bytes.value().to_vec());
+            // Nothing is sent that is not what was saved.
+            return match gate::check(bytes.value()) {
+                Ok(checked) if checked.header.hash == change.hash => Ok(checked.bytes),
+                _ => Err(StoreError::damaged(format!("a change of record {} that waits to be sent", meta.id))),
+            };
         }
         if let Some(bytes) = self.single_change(change)? {
             return Ok(bytes);

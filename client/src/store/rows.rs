@@ -33,7 +33,17 @@ impl<K: Key + 'static> Rows<K> {
         key: impl Borrow<K::SelfType<'k>>,
         value: &impl Encode<()>,
     ) -> Result<(), StoreError> {
-        let sealed = self.seal(key.borrow(), &regard_core::wire::encode(value));
+        self.put_bytes(table, key, &regard_core::wire::encode(value))
+    }
+
+    /// Writes a value that is encoded already.
+    pub(super) fn put_bytes<'k>(
+        &self,
+        table: &mut Table<'_, K, &'static [u8]>,
+        key: impl Borrow<K::SelfType<'k>>,
+        value: &[u8],
+    ) -> Result<(), StoreError> {
+        let sealed = self.seal(key.borrow(), value);
         table.insert(key.borrow(), sealed.as_slice()).during("write a row")?;
         Ok(())
     }

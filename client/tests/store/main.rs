@@ -4,8 +4,12 @@ mod arriving;
 mod carrying;
 mod copies;
 mod damage;
+mod damaging;
+mod failing;
+mod faulty;
 mod finding;
 mod migrating;
+mod rebuilding;
 mod reconciling;
 mod redoing;
 mod saving;
@@ -153,7 +157,11 @@ impl Log {
 
 /// An end of the log that stands at `seq`.
 fn head(home: &Home, seq: u64) -> Cursor {
-    Cursor { seq, ..Cursor::start(home.store.identity().workspace, SCOPE, EPOCH) }
+    head_of(&home.store, seq)
+}
+
+fn head_of(store: &Store, seq: u64) -> Cursor {
+    Cursor { seq, ..Cursor::start(store.identity().workspace, SCOPE, EPOCH) }
 }
 
 fn new_unit() -> UnitId {

@@ -8,7 +8,7 @@ use regard_client::engine;
 use regard_client::store::{Identity, RelayAccess, Save, Saved, Store, StoreError};
 use regard_core::error::{Cause, Refusal};
 use regard_core::limits::{ADDRESS_BOOK_EVERY, FRESHNESS_BOUND};
-use regard_core::sync::{Effect, Event, Session, Start};
+use regard_core::sync::{Effect, Event, Link, Session, Start};
 use regard_core::time::Timestamp;
 use regard_core::wire::{Subscribe, encode};
 
@@ -44,6 +44,8 @@ pub struct Device {
 
 struct Program {
     store: Store,
+    /// How often the store's file had been opened when the session began with what it says.
+    openings: u64,
     session: Session,
     /// The clock that the session goes by.
     clock: Clock,
@@ -129,15 +131,28 @@ impl Device {
         let store = Store::open_on(Arc::new(self.disk.clone()))?;
         // A copy: what is set later does not reach it.
         let clock = self.clock;
-        let start = Start {
-            program: "world".into(),
-            scopes: engine::scopes(&store, ADDRESS_BOOK_EVERY)?,
-            freshness_bound: FRESHNESS_BOUND,
-            seed: self.seed.below(usize::MAX) as u64,
-        };
-        let session = Session::new(start, clock.at(steady));
-        self.program = Some(Program { store, session, clock, wake: None, is_redone: false });
+        let openings = store.openings();
+        let session = Session::new(start_of(&store, &mut self.seed)?, clock.at(steady));
+        self.program = Some(Program { store, openings, session, clock, wake: None, is_redone: false });
         Ok(())
+    }
+
+    /// Begins a session anew where the store's disk has failed meanwhile, as the engine does.
+    fn begin_anew(&mut self, steady: u64) -> Vec<Wish> {
+        let Some(program) = &mut self.program else { return Vec::new() };
+        let openings = program.store.openings();
+        if openings == program.openings {
+            return Vec::new();
+        }
+        let Ok(start) = start_of(&program.store, &mut self.seed) else { return Vec::new() };
+        let is_online = !matches!(program.session.link(), Link::Offline { .. } | Link::Ended { .. });
+        program.session = Session::new(start, program.clock.at(steady));
+        (program.openings, program.wake, program.is_redone) = (openings, None, false);
+        let mut wishes = vec![Wish::Close];
+        if is_online {
+            wishes.extend(self.take_in(Event::GoOnline, steady));
+        }
+        wishes
     }
 
     /// Ends the program in the middle of whatever it does.
@@ -188,6 +203,12 @@ impl Device {
 
     /// Lets the session take in an event and performs what it wants of the store.
     pub fn handle(&mut self, event: Event, steady: u64) -> Vec<Wish> {
+        let mut wishes = self.take_in(event, steady);
+        wishes.extend(self.begin_anew(steady));
+        wishes
+    }
+
+    fn take_in(&mut self, event: Event, steady: u64) -> Vec<Wish> {
         let wall = self.clock.at(steady);
         let Some(program) = &mut self.program else { return Vec::new() };
         let mut wishes = Vec::new();
@@ -222,6 +243,15 @@ impl Device {
         }
         wishes
     }
+}
+
+fn start_of(store: &Store, seed: &mut Seed) -> Result<Start, StoreError> {
+    Ok(Start {
+        program: "world".into(),
+        scopes: engine::scopes(store, ADDRESS_BOOK_EVERY)?,
+        freshness_bound: FRESHNESS_BOUND,
+        seed: seed.below(usize::MAX) as u64,
+    })
 }
 
 /// What the engine makes of a store that fails.

@@ -36,11 +36,16 @@ impl World {
 
     /// Mends everything and waits until everybody is quiet. Answers after how many rounds that was.
     pub(super) fn heal(&mut self) -> Result<usize, Violation> {
-        for wire in &mut self.wires {
+        self.all_run()?;
+        for at in 0..self.wires.len() {
+            let wire = &mut self.wires[at];
             wire.is_parted = false;
             wire.mischief = Mischief::default();
+            if wire.is_tampered_with {
+                // What a connection of today loses, it does not notice as long as nothing follows: it must end some day.
+                self.cut(at, "the broken proxy is gone");
+            }
         }
-        self.all_run()?;
         for at in 0..self.devices.len() {
             self.tell(at, Event::GoOnline);
         }

@@ -141,7 +141,9 @@ impl World {
         if wire.up.is_empty() {
             return false;
         }
-        let Some(bytes) = wire.mischief.take(&mut wire.up, &mut self.seed) else { return true };
+        let (taken, happened) = wire.mischief.take(&mut wire.up, &mut self.seed);
+        wire.is_tampered_with |= happened;
+        let Some(bytes) = taken else { return true };
         let stage = wire.stage;
         match decode::<ClientFrame>(&bytes, "frame") {
             Err(refusal) => self.say_farewell(at, refusal),
@@ -171,7 +173,9 @@ impl World {
     fn fall(&mut self, at: usize) -> bool {
         let wire = &mut self.wires[at];
         if !wire.down.is_empty() {
-            let Some(bytes) = wire.mischief.take(&mut wire.down, &mut self.seed) else { return true };
+            let (taken, happened) = wire.mischief.take(&mut wire.down, &mut self.seed);
+            wire.is_tampered_with |= happened;
+            let Some(bytes) = taken else { return true };
             match decode::<RelayFrame>(&bytes, "frame") {
                 Ok(frame) => self.tell(at, Event::Frame(frame)),
                 Err(refusal) => self.cut(at, &refusal.to_string()),

@@ -25,6 +25,8 @@ pub struct Wire {
     pub is_parted: bool,
     /// What happens to single frames.
     pub mischief: Mischief,
+    /// Whether it happened to one of this connection.
+    pub is_tampered_with: bool,
 }
 
 /// How far a connection is.
@@ -71,6 +73,7 @@ impl Wire {
     pub fn reset(&mut self, stage: Stage) -> Option<Connection> {
         self.up.clear();
         self.down.clear();
+        self.is_tampered_with = false;
         match std::mem::replace(&mut self.stage, stage) {
             Stage::Greeted(connection) => Some(connection),
             _ => None,
@@ -85,22 +88,25 @@ impl Wire {
 }
 
 impl Mischief {
-    /// The next frame of a queue as it arrives, if it does.
-    pub fn take(self, queue: &mut VecDeque<Vec<u8>>, seed: &mut Seed) -> Option<Vec<u8>> {
-        if queue.len() > 1 && seed.chance(self.swaps, 100) {
+    /// The next frame of a queue as it arrives, if it does, and whether anything happened to it.
+    pub fn take(self, queue: &mut VecDeque<Vec<u8>>, seed: &mut Seed) -> (Option<Vec<u8>>, bool) {
+        let mut happened = queue.len() > 1 && seed.chance(self.swaps, 100);
+        if happened {
             queue.swap(0, 1);
         }
-        let mut frame = queue.pop_front()?;
+        let Some(mut frame) = queue.pop_front() else { return (None, happened) };
         if seed.chance(self.doubles, 100) {
             queue.push_front(frame.clone());
+            happened = true;
         }
         if seed.chance(self.drops, 100) {
-            return None;
+            return (None, true);
         }
         if !frame.is_empty() && seed.chance(self.flips, 100) {
             let at = seed.below(frame.len());
             frame[at] ^= 1 << seed.below(8);
+            happened = true;
         }
-        Some(frame)
+        (Some(frame), happened)
     }
 }

@@ -105,6 +105,30 @@ fn a_device_alone_can_be_looked_at_copied_and_restored() {
 }
 
 #[test]
+fn a_damaged_store_is_told_and_rebuilt() {
+    let folder = folder();
+    let dora = Person::founds("Dora", folder.path());
+    let id = dora.adds_contact("Carla Nunes");
+    let mut transcript = Transcript::of(&dora, folder.path());
+    transcript.types(&["check", "--rebuild"]);
+    let file = dora.folder().join("store.redb");
+    let mut bytes = std::fs::read(&file).expect("the file");
+    bytes[..4096].fill(0);
+    std::fs::write(&file, &bytes).expect("written");
+    transcript.remarks("the beginning of the file is gone");
+    transcript.types(&["check"]);
+    transcript.types(&["show", &id]);
+    transcript.types(&["check", "--rebuild"]);
+    transcript.types(&["list"]);
+    transcript.types(&["check", "--rebuild", "--json"]);
+    bytes.fill(0);
+    std::fs::write(&file, &bytes).expect("written");
+    transcript.remarks("everything in the file is gone");
+    transcript.types(&["check", "--rebuild"]);
+    insta::assert_snapshot!("rebuilt", steady(&transcript));
+}
+
+#[test]
 fn watching_tells_what_happens() {
     let folder = folder();
     let dora = Person::founds("Dora", folder.path());

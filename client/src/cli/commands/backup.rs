@@ -2,10 +2,9 @@ use std::path::PathBuf;
 
 use super::super::Context;
 use super::super::error::Failure;
-use super::NOTHING;
-use crate::api::types::{BackupAnswer, BackupRequest, Problem, ProblemCode};
-use crate::api::{Client, Method};
-use crate::store::{Store, StoreCheck, StoreError};
+use crate::api::Method;
+use crate::api::types::{BackupAnswer, BackupRequest, Problem};
+use crate::store::Store;
 
 /// Write a copy of the store into a file, also while `regard up` runs.
 ///
@@ -44,7 +43,6 @@ pub(crate) struct Restore {
 
 impl Restore {
     pub(crate) fn run(self, context: &Context<'_>) -> Result<(), Failure> {
-        quiet_panics();
         Store::restore(&self.file, &context.folder)?;
         let folder = context.folder.display().to_string();
         let answer = serde_json::json!({ "folder": folder });
@@ -53,46 +51,4 @@ impl Restore {
         context.output.hint("`regard up` brings it online and fetches what is younger.");
         Ok(())
     }
-}
-
-/// Look at everything in the store: whether all of it is as it was written, and agrees. Exit code 8 where it is not.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Check {}
-
-impl Check {
-    pub(crate) async fn run(self, context: &Context<'_>) -> Result<(), Failure> {
-        quiet_panics();
-        let checked = match Store::check_folder(&context.folder) {
-            Err(StoreError::InUse { .. }) => {
-                let client = Client::open(&context.folder).await?;
-                let checked = client.call(Method::GET, "/v1/check", NOTHING).await;
-                client.close().await;
-                checked?
-            }
-            other => other?,
-        };
-        context.output.answer(&checked, people)?;
-        if checked.is_sound() {
-            return Ok(());
-        }
-        let problem = Problem::new(ProblemCode::Damaged, "the store is damaged").hint(
-            "Keep this folder. `regard restore FILE` makes a store of a backup in another one (--store FOLDER); without a \
-             backup, join the workspace anew there: the relay has everything that was visible.",
-        );
-        Err(problem.into())
-    }
-}
-
-fn people(check: &StoreCheck) -> String {
-    if check.is_sound() {
-        let records = if check.records == 1 { "1 record".into() } else { format!("{} records", check.records) };
-        return format!("Sound: {records}, {} rows.", check.rows);
-    }
-    let more = (check.untold > 0).then(|| format!("and {} more", check.untold));
-    check.damage.iter().cloned().chain(more).collect::<Vec<_>>().join("\n")
-}
-
-/// The database panics on some damage. It is told as damage, and a trace of it would only alarm.
-fn quiet_panics() {
-    std::panic::set_hook(Box::new(|_| ()));
 }

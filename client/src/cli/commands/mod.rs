@@ -2,6 +2,7 @@
 
 pub(super) mod add;
 pub(super) mod backup;
+pub(super) mod check;
 pub(super) mod completions;
 pub(super) mod config;
 pub(super) mod delete;
