@@ -42,5 +42,5 @@ fn whatever_happens_all_have_the_same_in_the_end() {
 
 #[test]
 fn copies_put_in_place_and_run_beside_each_other_lose_nothing_that_others_have() {
-    play("restores", 30, |seed| world::run(seed, Plan::restores));
+    play("restores", 100, |seed| world::run(seed, Plan::restores));
 }

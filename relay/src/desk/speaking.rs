@@ -45,8 +45,8 @@ pub(crate) struct Speaker {
     logs: Logs,
     room: Arc<Room>,
     pub(crate) following: [Option<Following>; Scope::ALL.len()],
-    /// The ends of the logs when the device connected: what it brought itself after that, it need not get.
-    connected_at: [u64; Scope::ALL.len()],
+    /// The first place of each log that this very connection brought: what it brought itself, it need not get.
+    own_since: [Option<u64>; Scope::ALL.len()],
     peers_sent: Option<u64>,
 }
 
@@ -76,9 +76,8 @@ pub(crate) enum Next {
 
 impl Speaker {
     pub(crate) fn new(relay: &Arc<Inner>, caller: Caller, logs: &Logs, room: Arc<Room>) -> Self {
-        let connected_at = [logs[0].head().seq, logs[1].head().seq];
         let (relay, logs, following) = (Arc::clone(relay), logs.clone(), [None, None]);
-        Self { relay, caller, logs, room, following, connected_at, peers_sent: None }
+        Self { relay, caller, logs, room, following, own_since: [None, None], peers_sent: None }
     }
 
     pub(crate) fn log(&self, scope: Scope) -> Arc<Log> {
@@ -118,12 +117,28 @@ impl Speaker {
         let known = following.ahead.pop_front().or_else(|| self.relay.logs.recent(log, after + 1));
         let Some(segment) = known else { return Next::Read { log: Arc::clone(log), after } };
         following.position = segment.last_seq;
-        let is_own = segment.carrier == self.caller.device && segment.first_seq > self.connected_at[at];
-        if is_own {
+        if self.is_own(at, &segment) {
             let cursor = Cursor { epoch: head.epoch, seq: segment.last_seq, hash: segment.after };
             return Next::Frame(RelayFrame::Advanced { scope, cursor });
         }
         Next::Segment(segment)
+    }
+
+    /// Whether this connection brought the segment. That its device did says too little: a copy of a store connects as the
+    /// same device, and what the original had sent just before is logged a moment later.
+    fn is_own(&mut self, at: usize, segment: &LoggedFrame) -> bool {
+        match segment.brought_by {
+            Some(standing) if standing == self.caller.standing => {
+                self.own_since[at].get_or_insert(segment.first_seq);
+                true
+            }
+            Some(_) => false,
+            // Pushes are logged in the order of their coming: behind its own first one there is none of an older connection.
+            None => {
+                let is_behind = self.own_since[at].is_some_and(|first| segment.first_seq > first);
+                is_behind && segment.carrier == self.caller.device
+            }
+        }
     }
 
     /// Takes in what a reading of the disk brought.

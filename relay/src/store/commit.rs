@@ -206,7 +206,7 @@ impl LogCommit {
                     if let Some(unit) = without_duplicates(checked.unit, &placed) {
                         let added = unit_weight(&unit);
                         if weight + added > SEGMENT_WEIGHT_MAX && !segment.is_empty() {
-                            self.close(&segment, std::mem::take(&mut kinds), tables)?;
+                            self.close(&segment, std::mem::take(&mut kinds), push.standing, tables)?;
                             segment = self.empty_segment(push.carrier);
                             weight = 0;
                         }
@@ -219,7 +219,7 @@ impl LogCommit {
             }
         }
         if !segment.is_empty() {
-            self.close(&segment, kinds, tables)?;
+            self.close(&segment, kinds, push.standing, tables)?;
         }
         Ok(outcomes)
     }
@@ -285,7 +285,13 @@ impl LogCommit {
         self.admission.kind(document).map_or(0, Kind::number)
     }
 
-    fn close(&mut self, segment: &Segment, kinds: Vec<u8>, tables: &mut LogTables<'_>) -> Result<(), StoreError> {
+    fn close(
+        &mut self,
+        segment: &Segment,
+        kinds: Vec<u8>,
+        standing: u64,
+        tables: &mut LogTables<'_>,
+    ) -> Result<(), StoreError> {
         let packed = segment.pack();
         let row = SegmentRow {
             last_seq: segment.last_seq(),
@@ -296,7 +302,8 @@ impl LogCommit {
             kinds,
         };
         tables.segments.put(&segment_key(self.log.row, segment.first_seq), wire::encode(&row))?;
-        self.segments.push(Arc::new(LoggedFrame::new(&self.log, segment.first_seq, row)));
+        let frame = LoggedFrame::new(&self.log, segment.first_seq, row);
+        self.segments.push(Arc::new(LoggedFrame { brought_by: Some(standing), ..frame }));
         Ok(())
     }
 
@@ -316,7 +323,7 @@ impl LoggedFrame {
     pub(super) fn new(log: &Log, first_seq: u64, row: SegmentRow) -> Self {
         let SegmentRow { last_seq, carrier, after, packed, kinds, .. } = row;
         let frame = wire::encode(&RelayFrame::Segment { scope: log.scope, packed });
-        Self { first_seq, last_seq, carrier, after, kinds, frame }
+        Self { first_seq, last_seq, carrier, brought_by: None, after, kinds, frame }
     }
 }
 

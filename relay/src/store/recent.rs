@@ -14,6 +14,8 @@ pub(crate) struct LoggedFrame {
     pub(crate) last_seq: u64,
     /// The device that brought it.
     pub(crate) carrier: DeviceId,
+    /// The standing of the connection that brought it; none where it was read from the disk.
+    pub(crate) brought_by: Option<u64>,
     /// The log's running hash behind it.
     pub(crate) after: RunningHash,
     /// The number of each change's kind of record, in the order of the changes.

@@ -27,7 +27,7 @@ pub mod wire;
 use std::collections::{BTreeSet, VecDeque};
 
 use regard_client::store::{Identity, RelayAccess};
-use regard_core::id::WorkspaceId;
+use regard_core::id::{MemberId, WorkspaceId};
 use regard_core::sync::Event;
 use regard_core::wire::Role;
 use regard_core::wire::access::{InviteRequest, Secret};
@@ -63,7 +63,7 @@ pub struct World {
 }
 
 /// What a violation tells of what happened before it.
-const JOURNAL_MAX: usize = 40;
+const JOURNAL_MAX: usize = 400;
 
 /// Files that were copied.
 #[derive(Clone)]
@@ -125,7 +125,7 @@ impl World {
         let invitation = desk.create_workspace(workspace, "Lisbon Trading").map_err(|error| relay::full(&error))?;
         world.join(founder.clone(), &invitation, true)?;
         for number in 1..count {
-            let invitation = world.invite()?;
+            let invitation = world.invite(None)?;
             let name = format!("Member {number}");
             let identity = Identity::join(workspace, founder.namespace(), &name, "laptop", &mut world.seed);
             world.join(identity, &invitation, false)?;
@@ -154,12 +154,20 @@ impl World {
         format!("{violation}\nWhat happened before, the last of it at {} ms:\n{}", self.steady, happened.join("\n"))
     }
 
-    fn invite(&mut self) -> Result<Secret, Violation> {
-        let token = self.token_of(0).ok_or("the founder has no token")?;
+    /// An invitation by somebody who may invite: for a new member, or for a further device of one.
+    fn invite(&mut self, member: Option<MemberId>) -> Result<Secret, Violation> {
+        let tokens: Vec<_> = (0..self.devices.len()).filter_map(|at| self.token_of(at)).collect();
+        let workspace = self.workspace;
         let desk = self.relay.desk().ok_or("the relay does not run")?;
-        let request = InviteRequest { member: None, role: Role::Member };
-        let invited = desk.invite(self.workspace, &token, &request).map_err(|refusal| refusal.to_string())?;
-        invited.secret.parse().map_err(|_| "an invitation is no secret".to_owned())
+        let request = InviteRequest { member, role: Role::Member };
+        let mut refused = String::new();
+        for token in tokens {
+            match desk.invite(workspace, &token, &request) {
+                Ok(invited) => return invited.secret.parse().map_err(|_| "an invitation is no secret".to_owned()),
+                Err(refusal) => refused = refusal.to_string(),
+            }
+        }
+        Err(format!("nobody can invite: {refused}"))
     }
 
     fn join(&mut self, identity: Identity, invitation: &Secret, founds: bool) -> Result<(), Violation> {
@@ -192,9 +200,9 @@ impl World {
     fn stop_relay(&mut self, ending: Ending) {
         self.relay.end(ending);
         for wire in &mut self.wires {
-            // Devices hear of it when something is to move.
-            if let wire::Stage::Greeted(_) = wire.stage {
-                wire.stage = wire::Stage::Open;
+            // Devices hear of it when something is to move, behind what is on its way to them.
+            if let wire::Stage::Open | wire::Stage::Greeted(_) = wire.stage {
+                wire.stage = wire::Stage::Forsaken;
             }
         }
     }
@@ -265,6 +273,10 @@ impl World {
     fn take_away(&mut self, copied: &Copied) -> Result<(), Violation> {
         self.all_run()?;
         self.oracle.holds(&self.oracle.all(), &self.held()?, "before a copy is put in place")?;
+        match copied {
+            Copied::Device { at, .. } => self.notes(format!("device {at} goes back")),
+            Copied::Relay { log, .. } => self.notes(format!("the relay goes back to {} bytes", log.len())),
+        }
         match copied {
             Copied::Device { at, store } => {
                 self.stop_device(*at, Ending::Killed);

@@ -109,7 +109,7 @@ impl World {
         let token = match renewed {
             // The relay's copy is older than the device: somebody invites it again, by hand.
             Err(refusal) if refusal.cause != Cause::Unavailable => {
-                let invitation = self.invite().map_err(unavailable)?;
+                let invitation = self.invite(Some(identity.member)).map_err(unavailable)?;
                 let (Some(desk), Some(store)) = (self.relay.desk(), self.devices[at].store()) else { return Ok(()) };
                 desk.join(workspace, &store.identity().join_request(&invitation, false))?.token
             }
