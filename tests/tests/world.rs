@@ -41,6 +41,11 @@ fn whatever_happens_all_have_the_same_in_the_end() {
 }
 
 #[test]
-fn copies_put_in_place_and_run_beside_each_other_lose_nothing_that_others_have() {
-    play("restores", 100, |seed| world::run(seed, Plan::restores));
+fn a_relay_that_goes_back_is_filled_again() {
+    play("relay goes back", 100, |seed| world::run(seed, Plan::relay_goes_back));
+}
+
+#[test]
+fn stores_that_go_back_or_run_twice_lose_nothing_that_somebody_has() {
+    play("devices are copied", 100, |seed| world::run(seed, Plan::devices_are_copied));
 }

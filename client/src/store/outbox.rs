@@ -172,6 +172,8 @@ impl Store {
                         settled.push((row.unit, None));
                     }
                     UnitOutcome::Refused(refusal) if self.may_be_brought_by_others(&row, refusal.cause) => {}
+                    UnitOutcome::Refused(refusal)
+                        if refusal.cause == Cause::MissingDependency && self.is_behind_others(writer, key)? => {}
                     UnitOutcome::Refused(refusal) => {
                         settled.push((row.unit, Some(refusal.clone())));
                         row.refused = Some(refusal.clone());
@@ -188,6 +190,19 @@ impl Store {
     fn may_be_brought_by_others(&self, row: &OutboxRow, cause: Cause) -> bool {
         let is_own = row.author.is_some_and(|author| self.identity().is_own(author));
         !is_own && matches!(cause, Cause::ForeignActor | Cause::MissingDependency)
+    }
+
+    /// Whether saves of somebody else wait before this place. A save that lacks what it follows then waits with them: made
+    /// again it would lack the same.
+    fn is_behind_others(&self, writer: &Writer<'_>, (scope, place): (u8, u64)) -> Result<bool, StoreError> {
+        for entry in writer.outbox.range((scope, 0)..(scope, place)).during("read rows")? {
+            let (key, value) = entry.during("read a row")?;
+            let row: OutboxRow = OUTBOX.open(&key.value(), value.value())?;
+            if row.refused.is_none() && !row.author.is_some_and(|author| self.identity().is_own(author)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The saves that the relay refused, oldest first. They are kept here.

@@ -71,7 +71,7 @@ impl Store {
             Some(Cause::SequenceTaken | Cause::OutOfOrder | Cause::MissingDependency | Cause::ForeignActor)
         );
         let is_own = row.author.is_some_and(|author| self.identity().is_own(author));
-        can_be_healed && is_own && !row.is_refill && row.redone < REDONE_MAX
+        can_be_healed && is_own && row.redone < REDONE_MAX
     }
 
     fn refused_changes(&self, rows: &[(u64, OutboxRow)]) -> BTreeMap<Row, HashSet<ChangeHash>> {
@@ -121,7 +121,7 @@ impl Store {
         let changes = row.changes.into_iter().map(again).collect();
         writer.outbox.remove((scope.number(), place)).during("remove a row")?;
         let redone = row.redone + 1;
-        queue(writer, scope, &OutboxRow { changes, author: device, refused: None, redone, ..row })
+        queue(writer, scope, &OutboxRow { changes, author: device, refused: None, redone, is_refill: false, ..row })
     }
 }
 

@@ -137,6 +137,15 @@ impl Desk {
         told(self.inner().access.invite(&caller, request, self.inner().ambient.now()))
     }
 
+    /// Makes an invitation in the name of the relay's host.
+    ///
+    /// # Errors
+    /// Where there is no such workspace, or the file fails.
+    pub fn invite_by_host(&self, workspace: WorkspaceId, role: Role) -> Result<Secret, Refusal> {
+        let invited = self.inner().access.invite_by_host(workspace, role, self.inner().ambient.now());
+        told(invited).map(|invited| invited.secret)
+    }
+
     /// Makes a copied or restored store a device of its own, in the name of the device that it was copied from.
     ///
     /// # Errors

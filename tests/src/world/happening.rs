@@ -4,7 +4,7 @@ use regard_client::store::StoreError;
 use regard_core::sync::Event;
 
 use super::device::Device;
-use super::disk::{Disk, Faults};
+use super::disk::{Disk, Ending, Faults};
 use super::plan::{Happening, ending};
 use super::wire::{Mischief, Wire};
 use super::{Copied, Violation, World, saving};
@@ -37,9 +37,11 @@ impl World {
             Happening::EndRelay => self.end_relay(),
             Happening::FailDisk => self.fail_disk(at),
             Happening::SetClock => self.set_clock(at),
-            Happening::Copy => self.copy(at),
-            Happening::Restore => self.restore()?,
-            Happening::Clone => self.clone_device(at),
+            Happening::CopyDevice => self.copy_device(at),
+            Happening::CopyRelay => self.copy_relay(),
+            Happening::RestoreDevice => self.restore()?,
+            Happening::RestoreRelay => self.restore_relay()?,
+            Happening::CloneDevice => self.clone_device(at),
         }
         self.look_after_all()
     }
@@ -159,23 +161,19 @@ impl World {
         }
     }
 
-    /// Copies files as somebody would who copies them while nobody has them open.
-    fn copy(&mut self, at: usize) {
-        let copied = if self.seed.chance(1, 2) {
-            let ending = super::disk::Ending::Killed;
-            self.stop_device(at, ending);
-            Copied::Device { at, store: self.devices[at].disk().durable() }
-        } else {
-            self.stop_relay(super::disk::Ending::Killed);
-            Copied::Relay { log: self.relay.log.durable(), access: self.relay.access.durable() }
-        };
-        self.copies.push(copied);
+    /// Copies a store as somebody would who copies it while nobody has it open.
+    fn copy_device(&mut self, at: usize) {
+        self.stop_device(at, Ending::Killed);
+        let store = self.devices[at].disk().durable();
+        self.copies.push(Copied::Device { at, store });
+    }
+
+    fn copy_relay(&mut self) {
+        self.stop_relay(Ending::Killed);
+        self.copies.push(Copied::Relay { log: self.relay.log.durable(), access: self.relay.access.durable() });
     }
 
     fn restore(&mut self) -> Result<(), Violation> {
-        if self.seed.chance(1, 6) {
-            return self.take_away(&Copied::Relay { log: Vec::new(), access: self.relay.access.durable() });
-        }
         if self.copies.is_empty() {
             return Ok(());
         }
@@ -184,12 +182,19 @@ impl World {
         self.take_away(&copied)
     }
 
+    fn restore_relay(&mut self) -> Result<(), Violation> {
+        if self.seed.chance(1, 4) {
+            return self.take_away(&Copied::Relay { log: Vec::new(), access: self.relay.access.durable() });
+        }
+        self.restore()
+    }
+
     /// A copy runs beside what it was made of.
     fn clone_device(&mut self, at: usize) {
         if self.devices.len() >= DEVICES_MAX {
             return;
         }
-        self.stop_device(at, super::disk::Ending::Killed);
+        self.stop_device(at, Ending::Killed);
         let content = self.devices[at].disk().durable();
         let disk = Disk::holding(self.seed.fork(), content);
         self.devices.push(Device::on(disk, self.seed.fork(), self.devices[at].clock()));

@@ -9,6 +9,8 @@ use super::{Violation, World};
 /// Rounds until everybody is quiet, at most: a round is all that moves until somebody waits for time to pass. Waits between
 /// attempts double up to half a minute, so that ten of them are many.
 const ROUNDS_MAX: usize = 60;
+/// Connections that are begun anew for what waits for one, at most: two for each device.
+const RECONNECTIONS_MAX: usize = 12;
 /// What moves in one round at most: every save to everybody, several times over.
 const MOVES_OF_A_ROUND_MAX: usize = 20_000;
 /// How long a round waits where nobody wants to be woken earlier.
@@ -49,18 +51,38 @@ impl World {
         for at in 0..self.devices.len() {
             self.tell(at, Event::GoOnline);
         }
+        let mut reconnections = 0;
         for round in 0..ROUNDS_MAX {
             self.notes(format!("{} ms, round {round}: {}", self.steady, self.stands()));
             self.move_all()?;
             self.look_after_all()?;
             if self.is_quiet() {
-                return Ok(round);
+                match self.waits_for_a_connection()? {
+                    // Others' saves that waited for their authors are offered again by the next connection.
+                    Some(at) if reconnections < RECONNECTIONS_MAX => {
+                        reconnections += 1;
+                        self.cut(at, "somebody begins anew");
+                        self.tell(at, Event::GoOnline);
+                    }
+                    _ => return Ok(round),
+                }
             }
             let wakes = self.devices.iter().filter_map(|device| device.wakes_at());
             let wait = wakes.map(|at| at.saturating_sub(self.steady)).min().unwrap_or(ROUND_MILLISECONDS);
             self.pass(wait.clamp(1, ROUND_MILLISECONDS));
         }
         Err(format!("after {ROUNDS_MAX} rounds not everybody is quiet: {}", self.stands()))
+    }
+
+    /// A device that has something left to send.
+    fn waits_for_a_connection(&self) -> Result<Option<usize>, Violation> {
+        for (at, device) in self.devices.iter().enumerate() {
+            let Some(store) = device.store() else { continue };
+            if store.outbox_count().map_err(|error| format!("device {at}: {error}"))?.waiting > 0 {
+                return Ok(Some(at));
+            }
+        }
+        Ok(None)
     }
 
     /// How those stand who are not settled.

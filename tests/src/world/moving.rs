@@ -1,6 +1,7 @@
 //! What moves between devices and the relay.
 
 use regard_core::error::{Cause, Refusal};
+use regard_core::id::MemberId;
 use regard_core::sync::{Event, Link};
 use regard_core::wire::access::Secret;
 use regard_core::wire::{ClientFrame, RelayFrame, Subscribe, decode, encode};
@@ -109,9 +110,16 @@ impl World {
         let token = match renewed {
             // The relay's copy is older than the device: somebody invites it again, by hand.
             Err(refusal) if refusal.cause != Cause::Unavailable => {
-                let invitation = self.invite(Some(identity.member)).map_err(unavailable)?;
+                let (invitation, is_known) = match self.invite(Some(identity.member)) {
+                    Ok(invitation) => (invitation, true),
+                    Err(_) => (self.invite(None).map_err(unavailable)?, false),
+                };
                 let (Some(desk), Some(store)) = (self.relay.desk(), self.devices[at].store()) else { return Ok(()) };
-                desk.join(workspace, &store.identity().join_request(&invitation, false))?.token
+                let mut request = store.identity().join_request(&invitation, false);
+                if !is_known {
+                    request.member = MemberId::random(&mut self.seed);
+                }
+                desk.join(workspace, &request)?.token
             }
             renewed => renewed?,
         };
@@ -177,7 +185,10 @@ impl World {
             wire.is_tampered_with |= happened;
             let Some(bytes) = taken else { return true };
             match decode::<RelayFrame>(&bytes, "frame") {
-                Ok(frame) => self.tell(at, Event::Frame(frame)),
+                Ok(frame) => {
+                    self.notes_frame(at, &frame);
+                    self.tell(at, Event::Frame(frame));
+                }
                 Err(refusal) => self.cut(at, &refusal.to_string()),
             }
             return true;
@@ -199,6 +210,18 @@ impl World {
             self.relay.tells(&frame);
             self.wires[at].down.push_back(encode(&frame));
         }
+    }
+
+    /// What the relay says of saves is worth a line.
+    fn notes_frame(&mut self, at: usize, frame: &RelayFrame) {
+        let what = match frame {
+            RelayFrame::Pushed { outcomes, head, .. } => format!("pushed, the log ends at {}: {outcomes:?}", head.seq),
+            RelayFrame::Advanced { cursor, .. } => format!("advanced to {}", cursor.seq),
+            RelayFrame::CaughtUp { cursor, .. } => format!("caught up at {}", cursor.seq),
+            RelayFrame::CursorVoid { head, .. } => format!("the cursor is void, the log ends at {}", head.seq),
+            _ => return,
+        };
+        self.notes(format!("{} ms, device {at} hears: {what}", self.steady));
     }
 
     /// The relay's last word on a connection.

@@ -75,10 +75,11 @@ impl Oracle {
         let lost: Vec<_> = due.difference(held).collect();
         let Some(first) = lost.first() else { return Ok(()) };
         let known = self.saves.get(first);
+        let (missing, all) = (lost.len(), due.len());
+        let lost: Vec<_> = lost.iter().map(ToString::to_string).collect();
         Err(format!(
-            "{what}: {} of {} acknowledged saves are lost, the first {first} ({known:?})",
-            lost.len(),
-            due.len()
+            "{what}: {missing} of {all} acknowledged saves are lost: {}; the first is {known:?}",
+            lost.join(", ")
         ))
     }
 }

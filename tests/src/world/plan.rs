@@ -24,12 +24,16 @@ pub enum Happening {
     FailDisk,
     /// A clock is set.
     SetClock,
-    /// The files of a device or of the relay are copied.
-    Copy,
-    /// A copy is put in place of what it was made of.
-    Restore,
+    /// A device's store is copied.
+    CopyDevice,
+    /// The relay's files are copied.
+    CopyRelay,
+    /// A copy of a store is put in place of it.
+    RestoreDevice,
+    /// A copy of the relay's files is put in place of them, or an empty log.
+    RestoreRelay,
     /// A copied device runs beside the one that it was copied from.
-    Clone,
+    CloneDevice,
 }
 
 /// How often what happens, and how long it goes on.
@@ -63,14 +67,24 @@ impl Plan {
         Self { devices: 2 + seed.below(3), steps: 150 + seed.below(150), weights, has_mischief: seed.chance(1, 3) }
     }
 
-    /// The same, with copies that are put in place of what they were made of, and that run beside it.
+    /// The same, with older copies of the relay's files that are put in place, and a log that begins anew.
     #[must_use]
-    pub fn restores(seed: &mut Seed) -> Self {
+    pub fn relay_goes_back(seed: &mut Seed) -> Self {
         use Happening as H;
-        let mut plan = Self::everything(seed);
-        plan.weights.extend([(H::Copy, 3), (H::Restore, 2), (H::Clone, 1)]);
-        plan.has_mischief = false;
-        plan
+        Self::everything(seed).with(&[(H::CopyRelay, 3), (H::RestoreRelay, 2)])
+    }
+
+    /// The same, with older copies of devices' stores that are put in place, and that run beside what they were made of.
+    #[must_use]
+    pub fn devices_are_copied(seed: &mut Seed) -> Self {
+        use Happening as H;
+        Self::everything(seed).with(&[(H::CopyDevice, 3), (H::RestoreDevice, 2), (H::CloneDevice, 1)])
+    }
+
+    fn with(mut self, more: &[(Happening, usize)]) -> Self {
+        self.weights.extend(more);
+        self.has_mischief = false;
+        self
     }
 
     /// What happens next.

@@ -8,6 +8,7 @@ use regard_core::visibility::{Filter, Query, Since, StreamEvent, StreamId};
 use regard_core::wire::Scope;
 use regard_relay::Logged;
 
+use super::token::Token;
 use super::{Violation, World, token};
 
 /// Places from which the visibility stream is read again.
@@ -21,6 +22,7 @@ impl World {
         let logged = self.relay.logged()?;
         let due = self.oracle.all();
         let mut first: Option<Histories> = None;
+        self.all_hold(&due, &logged)?;
         for (at, device) in self.devices.iter().enumerate() {
             let store = device.store().ok_or("a device does not run")?;
             let said = |error: StoreError| format!("device {at}: {error}");
@@ -30,12 +32,13 @@ impl World {
             }
             let waiting = store.outbox_count().map_err(said)?;
             if waiting.waiting + waiting.refused > 0 {
-                return Err(format!("device {at}: {waiting:?} though everybody is quiet"));
+                let queued = store.read_outbox(Scope::Records, 0).map_err(said)?;
+                let queued: Vec<_> = queued.iter().map(|queued| (queued.place, queued.unit.id)).collect();
+                return Err(format!("device {at}: {waiting:?} though everybody is quiet: {queued:?}"));
             }
             if let Some(aside) = store.quarantined().map_err(said)?.first() {
                 return Err(format!("device {at}: changes are set aside though nobody is hostile: {aside:?}"));
             }
-            self.oracle.holds(&due, &token::in_store(store).map_err(said)?, &format!("device {at} in the end"))?;
             let histories = histories(store).map_err(said)?;
             is_in_log(at, &histories, &logged)?;
             match &first {
@@ -45,6 +48,22 @@ impl World {
         }
         self.stream_tells(&logged)?;
         Ok(logged.len())
+    }
+
+    /// Every acknowledged save is in the log and on every device.
+    fn all_hold(&self, due: &BTreeSet<Token>, logged: &[Logged]) -> Result<(), Violation> {
+        let mut in_log = BTreeSet::new();
+        for change in logged {
+            token::in_bytes(&change.bytes, &mut in_log);
+        }
+        let mut lacking = Vec::new();
+        lacking.extend(self.oracle.holds(due, &in_log, "the log in the end").err());
+        for (at, device) in self.devices.iter().enumerate() {
+            let store = device.store().ok_or("a device does not run")?;
+            let held = token::in_store(store).map_err(|error| format!("device {at}: {error}"))?;
+            lacking.extend(self.oracle.holds(due, &held, &format!("device {at} in the end")).err());
+        }
+        if lacking.is_empty() { Ok(()) } else { Err(lacking.join("; ")) }
     }
 
     /// The visibility stream tells the log, from its start and from anywhere.
