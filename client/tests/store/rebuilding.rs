@@ -74,7 +74,9 @@ fn whichever_page_is_gone_the_rest_is_there_and_the_new_store_is_sound() {
     drop(ana.store);
     let bytes = std::fs::read(&path).expect("the file");
     let (mut whole, mut told) = (0, 0);
-    for page in (0..bytes.len() / PAGE).filter(|page| bytes[page * PAGE..(page + 1) * PAGE].iter().any(|byte| *byte != 0)) {
+    for page in
+        (0..bytes.len() / PAGE).filter(|page| bytes[page * PAGE..(page + 1) * PAGE].iter().any(|byte| *byte != 0))
+    {
         let folder = tempfile::tempdir().expect("a folder");
         let at = folder.path().join("store");
         std::fs::create_dir(&at).expect("a folder");
