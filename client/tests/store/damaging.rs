@@ -149,25 +149,25 @@ fn no_damage_of_the_file_is_shown_as_data_or_panics() {
     // Most of a small file is empty.
     let used: Vec<_> =
         (0..len / PAGE).filter(|page| truth.bytes[page * PAGE..][..PAGE].iter().any(|byte| *byte != 0)).collect();
-    damaged(&truth, "a bit flipped in a page that is used", 400, |bytes, dice| {
+    damaged(&truth, "a bit flipped in a page that is used", 120, |bytes, dice| {
         bytes[used[dice.below(used.len())] * PAGE + dice.below(PAGE)] ^= 1 << dice.below(8);
     });
-    damaged(&truth, "two used pages swapped", 60, |bytes, dice| {
+    damaged(&truth, "two used pages swapped", 40, |bytes, dice| {
         let (one, other) = (used[dice.below(used.len())] * PAGE, used[dice.below(used.len())] * PAGE);
         for at in 0..PAGE {
             bytes.swap(one + at, other + at);
         }
     });
-    damaged(&truth, "a bit flipped", 100, |bytes, dice| bytes[dice.below(len)] ^= 1 << dice.below(8));
-    damaged(&truth, "a page zeroed", 60, |bytes, dice| {
+    damaged(&truth, "a bit flipped", 30, |bytes, dice| bytes[dice.below(len)] ^= 1 << dice.below(8));
+    damaged(&truth, "a page zeroed", 40, |bytes, dice| {
         let page = dice.below(len / PAGE) * PAGE;
         bytes[page..page + PAGE].fill(0);
     });
-    damaged(&truth, "two pages swapped", 60, |bytes, dice| {
+    damaged(&truth, "two pages swapped", 20, |bytes, dice| {
         let (one, other) = (dice.below(len / PAGE) * PAGE, dice.below(len / PAGE) * PAGE);
         for at in 0..PAGE {
             bytes.swap(one + at, other + at);
         }
     });
-    damaged(&truth, "cut off", 30, |bytes, dice| bytes.truncate(dice.below(len)));
+    damaged(&truth, "cut off", 20, |bytes, dice| bytes.truncate(dice.below(len)));
 }
