@@ -120,10 +120,10 @@ impl File {
 
     /// The open database; where it cannot be relied on any more, it is opened anew.
     fn current(&self, remember: impl FnOnce(&Database) -> Result<(), StoreError>) -> Result<Arc<Database>, StoreError> {
-        if self.health.is_well() {
-            if let Some(open) = self.opened() {
-                return Ok(open);
-            }
+        if self.health.is_well()
+            && let Some(open) = self.opened()
+        {
+            return Ok(open);
         }
         self.open_again(remember)
     }
@@ -223,10 +223,10 @@ fn open_database(medium: &dyn Medium, health: &Arc<Health>, verify: bool) -> Res
         opened.map_err(|error| match error {
             DatabaseError::DatabaseAlreadyOpen => StoreError::InUse { folder: folder() },
             DatabaseError::Storage(StorageError::Corrupted(what)) => {
-                StoreError::damaged(format!("{}: {what}", label.display()))
+                StoreError::damaged(format!("its file cannot be opened: {what}"))
             }
             DatabaseError::Storage(StorageError::Io(error)) if tells_of_damage(error.kind()) => {
-                StoreError::damaged(format!("{}: {error}", label.display()))
+                StoreError::damaged(format!("its file cannot be opened: {error}"))
             }
             other => StoreError::Failed { operation: "open its file", source: Box::new(other.into()) },
         })
