@@ -22,7 +22,7 @@ struct Truth {
     bytes: Vec<u8>,
     titles: BTreeMap<DocumentId, String>,
     heads: BTreeMap<DocumentId, Vec<ChangeHash>>,
-    waiting: usize,
+    waiting: u64,
 }
 
 /// What was used, and what came of it.
@@ -82,7 +82,7 @@ fn truth() -> Truth {
     let titles = listed(&store).expect("a list");
     assert_eq!(titles.len(), RECORDS);
     let heads = ids.iter().map(|id| (*id, store.document(*id).expect("a record").heads())).collect();
-    let waiting = usize::try_from(store.outbox_count().expect("a count").waiting).expect("few");
+    let waiting = store.outbox_count().expect("a count").waiting;
     drop(store);
     Truth { bytes: disk.bytes(), titles, heads, waiting }
 }
@@ -107,7 +107,7 @@ fn used(truth: &Truth, bytes: Vec<u8>) -> Outcomes {
         outcomes.note(format!("show {id}"), store.document(*id), |document| document.heads() == *heads);
     }
     let queued = store.outbox_count();
-    outcomes.note("count", queued, |count| count.waiting as usize == truth.waiting);
+    outcomes.note("count", queued, |count| count.waiting == truth.waiting);
     outcomes.note("outbox", store.read_outbox(SCOPE, 0), |queued| !queued.is_empty());
     for id in truth.heads.keys().step_by(20) {
         let works = vec![Work::Edit { id: *id, edits: vec![set("nickname", "Lu")] }];
@@ -132,7 +132,7 @@ fn damaged(truth: &Truth, what: &str, runs: u32, mut damage: impl FnMut(&mut Vec
             (true, 0) => untouched += 1,
             (true, _) => told += 1,
             (false, _) => {
-                wrong.push(format!("run {run}: {} wrong, first {:.200}", outcomes.wrong.len(), outcomes.wrong[0]))
+                wrong.push(format!("run {run}: {} wrong, first {:.200}", outcomes.wrong.len(), outcomes.wrong[0]));
             }
         }
     }
