@@ -22,16 +22,15 @@ impl Store {
     pub fn document(&self, id: DocumentId) -> Result<Document, StoreError> {
         self.read(|transaction| {
             let ids = transaction.open_table(IDS).during("open a table")?;
-            let row = ids.get(id.as_bytes()).during("read a row")?.map(|row| Row(row.value()));
-            let row = row.ok_or(StoreError::NoRecord(id))?;
+            let documents = transaction.open_table(DOCUMENTS.definition).during("open a table")?;
+            let row = find_row(&ids, &documents, id)?.ok_or(StoreError::NoRecord(id))?;
+            let meta = document_row(&documents, row)?;
+            is_row_of(&meta, id)?;
             if let Some(document) = self.take_loaded(row) {
                 return Ok(document);
             }
-            let documents = transaction.open_table(DOCUMENTS.definition).during("open a table")?;
             let snapshots = transaction.open_table(SNAPSHOTS).during("open a table")?;
             let changes = transaction.open_table(CHANGES).during("open a table")?;
-            let meta = document_row(&documents, row)?;
-            is_row_of(&meta, id)?;
             load(&meta, row, &snapshots, &changes)
         })
     }
@@ -88,9 +87,7 @@ impl Workbench {
         writer: &Writer<'_>,
         id: DocumentId,
     ) -> Result<Option<&mut Open>, StoreError> {
-        let Some(row) = writer.ids.get(id.as_bytes()).during("read a row")?.map(|row| Row(row.value())) else {
-            return Ok(None);
-        };
+        let Some(row) = find_row(&writer.ids, &writer.documents, id)? else { return Ok(None) };
         match self.open.entry(row) {
             Entry::Occupied(open) => Ok(Some(open.into_mut())),
             Entry::Vacant(place) => {
@@ -189,8 +186,31 @@ pub(super) fn document_row(
     found.ok_or_else(|| StoreError::damaged(format!("document {} is in an index and not in its table", row.0)))
 }
 
+/// The row of a record. Where the index has none, its neighbours have to be what they say: with a damaged key it would lead past a
+/// record that is there.
+pub(super) fn find_row(
+    ids: &impl ReadableTable<[u8; 16], u64>,
+    documents: &impl ReadableTable<u64, &'static [u8]>,
+    id: DocumentId,
+) -> Result<Option<Row>, StoreError> {
+    if let Some(row) = ids.get(id.as_bytes()).during("read a row")? {
+        return Ok(Some(Row(row.value())));
+    }
+    let before = ids.range(..*id.as_bytes()).during("read rows")?.next_back().transpose().during("read a row")?;
+    let after = ids.range(*id.as_bytes()..).during("read rows")?.next().transpose().during("read a row")?;
+    let is_in_order = before.as_ref().is_none_or(|(key, _)| key.value() < *id.as_bytes())
+        && after.as_ref().is_none_or(|(key, _)| key.value() > *id.as_bytes());
+    if !is_in_order {
+        return Err(StoreError::damaged(format!("the index of ids is not in order where record {id} would be")));
+    }
+    for (key, row) in before.iter().chain(&after) {
+        is_row_of(&document_row(documents, Row(row.value()))?, DocumentId::from_bytes(key.value()))?;
+    }
+    Ok(None)
+}
+
 /// The index of ids has no checksums of its own: a wrong row in it is noticed by what the row says.
-fn is_row_of(meta: &DocumentRow, id: DocumentId) -> Result<(), StoreError> {
+pub(super) fn is_row_of(meta: &DocumentRow, id: DocumentId) -> Result<(), StoreError> {
     if meta.id == id {
         return Ok(());
     }

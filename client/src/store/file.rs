@@ -222,10 +222,10 @@ fn open_database(medium: &dyn Medium, health: &Arc<Health>, verify: bool) -> Res
         opened.map_err(|error| match error {
             DatabaseError::DatabaseAlreadyOpen => StoreError::InUse { folder: folder() },
             DatabaseError::Storage(StorageError::Corrupted(what)) => {
-                StoreError::damaged(format!("{}: {what}", label.display()))
+                StoreError::damaged(format!("its file cannot be opened: {what}"))
             }
             DatabaseError::Storage(StorageError::Io(error)) if tells_of_damage(error.kind()) => {
-                StoreError::damaged(format!("{}: {error}", label.display()))
+                StoreError::damaged(format!("its file cannot be opened: {error}"))
             }
             other => StoreError::Failed { operation: "open its file", source: Box::new(other.into()) },
         })

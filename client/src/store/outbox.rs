@@ -132,6 +132,9 @@ impl Store {
                 let unit = Unit { id: row.unit, author: row.author, saved_at: row.saved_at, changes, signature: None };
                 queued.push(Queued { place: key.value().1, unit });
             }
+            if queued.is_empty() {
+                are_ends_whole(&outbox)?;
+            }
             Ok(queued)
         })
     }
@@ -242,6 +245,12 @@ impl Store {
             Ok(count)
         })
     }
+}
+
+/// In a damaged page nothing is found: that nothing waits is believed when the first and the last row are what they were.
+fn are_ends_whole(outbox: &impl ReadableTable<(u8, u64), &'static [u8]>) -> Result<(), StoreError> {
+    let ends = [outbox.first().during("read a row")?, outbox.last().during("read a row")?];
+    ends.iter().flatten().try_for_each(|(key, value)| OUTBOX.value(&key.value(), value.value()).map(drop))
 }
 
 /// Finds the bytes of changes, keeping the last document that had to be opened for one: a long history is asked for change

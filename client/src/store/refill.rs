@@ -9,7 +9,7 @@ use regard_core::time::Timestamp;
 use regard_core::wire::{Cursor, Scope};
 
 use super::Store;
-use super::documents::{document_row, load};
+use super::documents::{document_row, find_row, is_row_of, load};
 use super::error::{During, StoreError};
 use super::outbox::{GENESIS, LOOKED_UP, queue_all};
 use super::tables::{
@@ -74,9 +74,9 @@ impl Store {
 fn lacking(writer: &Writer<'_>, differing: &[Difference]) -> Result<HashMap<Row, DocumentRow>, StoreError> {
     let mut lacking = HashMap::new();
     for difference in differing {
-        let row = writer.ids.get(difference.document.as_bytes()).during("read a row")?.map(|row| Row(row.value()));
-        let Some(row) = row else { continue };
+        let Some(row) = find_row(&writer.ids, &writer.documents, difference.document)? else { continue };
         let meta = document_row(&writer.documents, row)?;
+        is_row_of(&meta, difference.document)?;
         if Some(meta.heads) != difference.theirs {
             lacking.insert(row, meta);
         }

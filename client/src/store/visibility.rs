@@ -8,10 +8,11 @@ use regard_core::wire::{Cursor, Peer, PeerApplied, Scope};
 use serde::{Deserialize, Serialize};
 
 use super::Store;
+use super::documents::{document_row, find_row, is_row_of};
 use super::error::{During, StoreError};
 use super::tables::{
-    CURSORS, IDS, PEERS, PeerRow, QUARANTINE, QuarantineRow, RECEIPTS, RECONCILED, ReceiptRow, ReconciledRow, Row,
-    SAVES, SAVES_OF, SaveRow, VisibleRow, WITNESSES,
+    CURSORS, DOCUMENTS, IDS, PEERS, PeerRow, QUARANTINE, QuarantineRow, RECEIPTS, RECONCILED, ReceiptRow,
+    ReconciledRow, Row, SAVES, SAVES_OF, SaveRow, VisibleRow, WITNESSES,
 };
 use super::transaction::{Writer, next_number};
 
@@ -177,7 +178,9 @@ impl Store {
             let saves_of = transaction.open_table(SAVES_OF).during("open a table")?;
             let saves = transaction.open_table(SAVES.definition).during("open a table")?;
             let reconciled = transaction.open_table(RECONCILED.definition).during("open a table")?;
-            let row = ids.get(id.as_bytes()).during("read a row")?.ok_or(StoreError::NoRecord(id))?.value();
+            let documents = transaction.open_table(DOCUMENTS.definition).during("open a table")?;
+            let Row(row) = find_row(&ids, &documents, id)?.ok_or(StoreError::NoRecord(id))?;
+            is_row_of(&document_row(&documents, Row(row))?, id)?;
             let newest = saves_of.range((row, 0)..=(row, u64::MAX)).during("read rows")?.rev().take(at_most);
             newest
                 .map(|entry| {

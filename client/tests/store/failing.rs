@@ -183,7 +183,7 @@ fn a_panic_below_the_store_is_an_error_and_the_store_goes_on_by_itself() {
 
 #[test]
 fn a_failing_disk_is_left_alone_for_the_pause_while_reading_goes_on() {
-    let disk = Faulty::with_pause(Duration::from_secs(3_600));
+    let disk = Faulty::with_pause(Duration::from_hours(1));
     let store = store_on(&disk);
     let id = identity::by_hand(&mut SystemEntropy);
     add(&store, id).expect("a save");

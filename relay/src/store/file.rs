@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use redb::{DatabaseError, ReadTransaction, ReadableDatabase, StorageError, TransactionError, WriteTransaction};
+use regard_core::record::guarded;
 use regard_core::wire;
 
 use super::Medium;
@@ -225,7 +226,12 @@ impl Database {
 }
 
 fn open_redb(medium: &dyn Medium, health: &Arc<Health>) -> Result<redb::Database, DatabaseError> {
-    redb::Database::builder().create_with_backend(Disk::new(medium.open()?, Arc::clone(health)))
+    let disk = Disk::new(medium.open()?, Arc::clone(health));
+    // redb panics on some damage of its pages.
+    guarded(|| redb::Database::builder().create_with_backend(disk)).unwrap_or_else(|panic| {
+        let what = format!("its pages are damaged, and the database stopped while it opened them: {panic}");
+        Err(DatabaseError::Storage(StorageError::Corrupted(what)))
+    })
 }
 
 /// Whether nobody has the file open. One that cannot be opened for another reason counts as free.
@@ -269,5 +275,23 @@ mod tests {
         let foreign = folder.path().join("foreign.redb");
         std::fs::write(&foreign, b"something else").expect("written");
         assert!(matches!(open(&foreign, 1, |_| Ok(())), Err(StoreError::Open { .. })));
+    }
+
+    #[test]
+    fn whichever_page_is_zeroed_the_file_opens_or_is_told_as_damaged() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("log.redb");
+        drop(open(&path, 1, |_| Ok(())).expect("a new file"));
+        let bytes = std::fs::read(&path).expect("the file");
+        let is_used = |page: &usize| bytes[page * 4096..][..4096].iter().any(|byte| *byte != 0);
+        let mut told = 0;
+        for page in (0..bytes.len() / 4096).filter(is_used) {
+            let mut damaged = bytes.clone();
+            damaged[page * 4096..][..4096].fill(0);
+            std::fs::write(&path, damaged).expect("written");
+            let opened = guarded(|| open(&path, 1, |_| Ok(())).map(drop)).expect("no panic");
+            told += u32::from(opened.is_err());
+        }
+        assert!(told > 0);
     }
 }

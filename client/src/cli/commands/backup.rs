@@ -3,8 +3,8 @@ use std::path::PathBuf;
 use super::super::Context;
 use super::super::error::Failure;
 use crate::api::Method;
-use crate::api::types::{BackupAnswer, BackupRequest, Problem};
-use crate::store::Store;
+use crate::api::types::{BackupAnswer, BackupRequest, Problem, ProblemCode};
+use crate::store::{Store, StoreError};
 
 /// Write a copy of the store into a file, also while `regard up` runs.
 ///
@@ -43,7 +43,13 @@ pub(crate) struct Restore {
 
 impl Restore {
     pub(crate) fn run(self, context: &Context<'_>) -> Result<(), Failure> {
-        Store::restore(&self.file, &context.folder)?;
+        Store::restore(&self.file, &context.folder).map_err(|error| match error {
+            StoreError::Damaged { what } => {
+                let problem = Problem::new(ProblemCode::Damaged, format!("the copy is damaged: {what}"));
+                problem.hint("Nothing was changed. Restore another copy.").into()
+            }
+            other => Failure::from(other),
+        })?;
         let folder = context.folder.display().to_string();
         let answer = serde_json::json!({ "folder": folder });
         context.output.answer(&answer, |_| format!("The store is in {folder}"))?;

@@ -62,7 +62,7 @@ fn rebuild(context: &Context<'_>) -> Result<(), Failure> {
     if let Some(file) = &rebuilt.unsent_file {
         context
             .output
-            .hint(&format!("After that, `regard outbox import {}` takes in the saves set apart.", file.display()));
+            .hint(format!("After that, `regard outbox import {}` takes in the saves set apart.", file.display()));
     }
     Ok(())
 }

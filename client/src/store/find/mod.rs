@@ -15,7 +15,7 @@ use regard_core::id::DocumentId;
 use regard_core::record::{Kind, Projection};
 
 use super::Store;
-use super::documents::document_row;
+use super::documents::{document_row, find_row, is_row_of};
 use super::error::{During, StoreError};
 use super::index::{COUNTS_KEY, CountsRow};
 use super::tables::{DOCUMENTS, IDS, PROJECTIONS, Row};
@@ -102,8 +102,10 @@ impl Store {
     pub fn listed(&self, id: DocumentId) -> Result<Listed, StoreError> {
         self.read(|transaction| {
             let ids = transaction.open_table(IDS).during("open a table")?;
-            let row = ids.get(id.as_bytes()).during("read a row")?.ok_or(StoreError::NoRecord(id))?.value();
-            listed(transaction, Row(row))
+            let documents = transaction.open_table(DOCUMENTS.definition).during("open a table")?;
+            let row = find_row(&ids, &documents, id)?.ok_or(StoreError::NoRecord(id))?;
+            is_row_of(&document_row(&documents, row)?, id)?;
+            listed(transaction, row)
         })
     }
 

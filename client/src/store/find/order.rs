@@ -106,6 +106,15 @@ impl<'r> InOrder<'r> {
         Self { reading, groups, sort, parts, merged: None, after, within }
     }
 
+    pub(super) fn sort(&self) -> Sort {
+        self.sort
+    }
+
+    /// Whether it goes through all records of its groups.
+    pub(super) fn is_whole(&self) -> bool {
+        self.after.is_none() && !self.within.is_bounded()
+    }
+
     pub(super) fn next(&mut self) -> Result<Option<Place>, StoreError> {
         loop {
             if let Some(merged) = &mut self.merged {

@@ -4,12 +4,12 @@ use regard_core::record::{Document, Kind, Projection};
 use super::super::Store;
 use super::super::documents::{document_row, load};
 use super::super::error::{During, StoreError};
-use super::super::index::group;
-use super::super::tables::{CHANGES, DOCUMENTS, PROJECTIONS, Row, SNAPSHOTS};
+use super::super::index::{COUNTS_KEY, CountsRow, group, is_counted};
+use super::super::tables::{CHANGES, DOCUMENTS, PROJECTIONS, Row, SETTINGS, SNAPSHOTS};
 use super::candidates::{candidates, unsent, widened};
 use super::order::{InOrder, Place, Within};
 use super::wanted::{Check, Times, Wanted, is_always_shown};
-use super::{By, Filter, Page, projection, with_id};
+use super::{By, Filter, Page, Sort, projection, with_id};
 use crate::query::State;
 
 /// Records that one page opens for fields that no projection has: about a second.
@@ -104,8 +104,14 @@ impl Looking<'_> {
         let mut order = InOrder::new(self.reading, groups.clone(), sort, after, within(sort.by, self.wanted));
         let projections = self.reading.open_table(PROJECTIONS.definition).during("open a table")?;
         let (mut page, mut passed, mut last) = (Page::default(), 0, None);
-        while let Some(place) = order.next()? {
+        let mut witnessed = Witnessed::of(&order);
+        loop {
+            let Some(place) = order.next()? else {
+                witnessed.end(self.reading, &groups)?;
+                break;
+            };
             let shown = projection(&projections, place.row)?;
+            witnessed.place(&place, &shown)?;
             // The order of arrival has no groups.
             if !is_among(&groups, &shown) || !self.is_wanted(place.row, &shown)? {
                 if self.opened >= DOCUMENTS_OPENED_MAX {
@@ -134,6 +140,47 @@ impl Looking<'_> {
             *opened += 1;
             open(self.store, self.reading, row)
         })
+    }
+}
+
+/// The index has no checksums: whether it leads to the right records is seen by what their rows say, and whether it leaves one out by
+/// how many there are.
+struct Witnessed {
+    sort: Sort,
+    last: Option<Place>,
+    /// Live records so far; none where the list is not gone through from its beginning.
+    live: Option<u64>,
+}
+
+impl Witnessed {
+    fn of(order: &InOrder<'_>) -> Self {
+        Self { sort: order.sort(), last: None, live: order.is_whole().then_some(0) }
+    }
+
+    fn place(&mut self, place: &Place, shown: &Projection) -> Result<(), StoreError> {
+        let follows = self.last.as_ref().is_none_or(|last| last.cmp(place, self.sort).is_lt());
+        if !follows || *place != Place::of(self.sort, place.row, shown) {
+            return Err(StoreError::damaged(format!("the index leads to record {} in a wrong place", place.row.0)));
+        }
+        self.last = Some(place.clone());
+        if let Some(live) = &mut self.live {
+            *live += u64::from(is_counted(shown));
+        }
+        Ok(())
+    }
+
+    /// Whether all records of some groups have been met.
+    fn end(&self, reading: &ReadTransaction, groups: &[u8]) -> Result<(), StoreError> {
+        let Some(live) = self.live else { return Ok(()) };
+        let settings = reading.open_table(SETTINGS.definition).during("open a table")?;
+        let counts: CountsRow = SETTINGS.get(&settings, COUNTS_KEY)?.unwrap_or_default();
+        // The order of arrival goes through all kinds.
+        let is_met = |kind: &u8| self.sort.by == By::Added || groups.contains(kind);
+        let due: u64 = counts.live.iter().filter(|(kind, _)| is_met(kind)).map(|(_, count)| count).sum();
+        if live == due {
+            return Ok(());
+        }
+        Err(StoreError::damaged(format!("the index leads to {live} records, and {due} are due")))
     }
 }
 
