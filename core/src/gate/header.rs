@@ -50,7 +50,7 @@ pub(super) fn parse(hash: ChangeHash, data: &[u8]) -> Result<Header, Refusal> {
         .map_err(|_| Refusal::new(Cause::Malformed, "the message is not UTF-8"))?;
     let actors = bytes.bounded(CHANGE_ACTORS_MAX, "number of other actors")?;
     (0..actors).try_for_each(|_| self::actor(&mut bytes).map(drop))?;
-    let ops = columns::count_operations(&mut bytes, CHANGE_COLUMNS_MAX)?;
+    let ops = columns::count_operations(&mut bytes, CHANGE_COLUMNS_MAX, data.len())?;
     if seq == 0 || start_op == 0 {
         return Err(Refusal::new(Cause::Malformed, "sequence and operation numbers begin with 1"));
     }

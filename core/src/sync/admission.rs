@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 
+use super::index::Before;
 use super::{DocumentIndex, Place};
 use crate::error::{Cause, Refusal};
 use crate::gate::{self, Header, History, Known, Verdict};
@@ -56,8 +57,8 @@ pub fn check_unit(mut unit: Unit) -> Result<CheckedUnit, Refusal> {
     Ok(CheckedUnit { unit, headers })
 }
 
-/// A change's place, and the heads of its document before it.
-type PlacedBehind = (Placed, Vec<ChangeHash>);
+/// A change's place, and what its document's index was before it; `None` where it did not grow.
+type PlacedBehind = (Placed, Option<Before>);
 
 /// Where an [`Admission`] finds what is stored.
 pub trait IndexSource {
@@ -217,10 +218,10 @@ impl Admission {
         }
         Ok(match (verdict, place) {
             (Err(refusal), _) => Err(refusal),
-            (Ok(Verdict::Duplicate), Some(place)) => Ok((Placed::Duplicate(place.seq), Vec::new())),
+            (Ok(Verdict::Duplicate), Some(place)) => Ok((Placed::Duplicate(place.seq), None)),
             (Ok(_), _) => may_bring(header).and_then(|()| touched.index.has_room(header)).map(|()| {
                 self.head += 1;
-                (Placed::New(self.head), touched.index.append(header, self.head))
+                (Placed::New(self.head), Some(touched.index.append(header, self.head)))
             }),
         })
     }
@@ -288,6 +289,10 @@ impl<S: IndexSource> History for Lookup<'_, S> {
 
     fn last_seq(&self, actor: &Actor) -> Option<u64> {
         Some(self.index.last_seq(actor))
+    }
+
+    fn max_op(&self) -> u64 {
+        self.index.max_op()
     }
 
     fn is_empty(&self) -> bool {

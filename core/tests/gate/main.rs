@@ -7,11 +7,13 @@
 )]
 
 mod bytes;
-mod chunk;
+mod fixtures;
+mod probe;
 mod hostile;
 mod order;
 
 use automerge::Automerge;
+use fixtures::chunk;
 use regard_core::error::Cause;
 use regard_core::gate::{self, Checked, Verdict};
 use regard_core::id::{Actor, DeviceId};
