@@ -29,6 +29,9 @@ pub const DOCUMENT_OPS_MAX: u64 = 1 << 30;
 /// JavaScript's `changeAt`) numbers behind everything that their copy has, also what has not come here yet. Without a bound one
 /// change could use up [`DOCUMENT_OPS_MAX`], and nobody could edit the record any more; with it, it takes a thousand changes.
 pub const OPS_AHEAD_MAX: u64 = 1 << 20;
+/// Seconds before and after 1970 that a change may claim, 285 million years. No date is refused for being wrong; but Automerge
+/// keeps the differences of times, and a number beyond all dates makes it fail at the next honest change.
+pub const TIME_SECONDS_MAX: u64 = 1 << 53;
 /// Dependencies of one change: as many as there were concurrent heads. A team of a hundred all offline needs a hundred.
 pub const CHANGE_DEPS_MAX: usize = 1024;
 /// Actors that one change's operations refer to: everybody whose value it overwrites.
@@ -46,8 +49,8 @@ pub const CHANGE_COLUMNS_MAX: usize = 64;
 pub const SYNC_MESSAGE_BYTES_MAX: usize = FRAME_BYTES_MAX;
 /// Changes of one message. A program that has never synchronized sends a record's whole history at once.
 pub const SYNC_CHANGES_MAX: usize = 16_384;
-/// Bytes that the changes of one message may have together when they are inflated.
-pub const SYNC_INFLATED_BYTES_MAX: usize = BATCH_BYTES_MAX;
+/// Bytes that the changes of one message may have together when they are inflated: what is hashed and read in 50 ms.
+pub const SYNC_INFLATED_BYTES_MAX: usize = UNIT_BYTES_MAX;
 /// Summaries of what the sender has. Automerge sends one, or none.
 pub const SYNC_HAVES_MAX: usize = 8;
 /// Changes that one bloom filter may summarize: four times what a message can carry.

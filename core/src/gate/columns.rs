@@ -24,11 +24,7 @@ const MARK: u64 = 7;
 const ACTION_MAX: u64 = 7;
 
 /// Reads the columns, which stand at the end of a change of `change_bytes`, and answers the number of operations.
-pub(super) fn count_operations(
-    bytes: &mut Bytes<'_>,
-    columns_max: usize,
-    change_bytes: usize,
-) -> Result<u64, Refusal> {
+pub(super) fn count_operations(bytes: &mut Bytes<'_>, columns_max: usize, change_bytes: usize) -> Result<u64, Refusal> {
     let mut found = Found::default();
     for (specification, length) in specifications(bytes, columns_max)? {
         found.read(specification, bytes.take(length, "columns")?)?;
@@ -199,9 +195,9 @@ fn within_bound(rows: u64, run: u64) -> Result<u64, Refusal> {
     if run == 0 {
         return Err(malformed("a column has a run of nothing"));
     }
-    rows.checked_add(run).filter(|rows| *rows <= CHANGE_OPS_MAX).ok_or_else(|| {
-        Refusal::new(Cause::TooLarge, format!("the change has more than {CHANGE_OPS_MAX} operations"))
-    })
+    rows.checked_add(run)
+        .filter(|rows| *rows <= CHANGE_OPS_MAX)
+        .ok_or_else(|| Refusal::new(Cause::TooLarge, format!("the change has more than {CHANGE_OPS_MAX} operations")))
 }
 
 /// Reads one value, and answers it where it is a number without a sign, and how many bytes of text it is.

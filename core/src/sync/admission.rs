@@ -147,25 +147,25 @@ impl Admission {
     ) -> Result<Result<Vec<Placed>, Refusal>, S::Error> {
         let head = self.head;
         let mut placed = Vec::with_capacity(headers.len());
-        let mut heads = Vec::with_capacity(headers.len());
+        let mut befores = Vec::with_capacity(headers.len());
         for (document, header) in headers {
             match self.admit_one(*document, header, may_bring, source) {
                 Ok(Ok((place, before))) => {
                     placed.push(place);
-                    heads.push(before);
+                    befores.push(before);
                 }
                 Ok(Err(refusal)) => {
-                    self.take_back(headers, &placed, heads, head);
+                    self.take_back(headers, &placed, befores, head);
                     return Ok(Err(refusal));
                 }
                 Err(error) => {
-                    self.take_back(headers, &placed, heads, head);
+                    self.take_back(headers, &placed, befores, head);
                     return Err(error);
                 }
             }
         }
         if let Err(refusal) = approve(&placed) {
-            self.take_back(headers, &placed, heads, head);
+            self.take_back(headers, &placed, befores, head);
             return Ok(Err(refusal));
         }
         for (document, _) in headers {
@@ -230,12 +230,12 @@ impl Admission {
         &mut self,
         headers: &[(DocumentId, &Header)],
         placed: &[Placed],
-        heads: Vec<Vec<ChangeHash>>,
+        befores: Vec<Option<Before>>,
         head: u64,
     ) {
-        for (((document, header), placed), heads) in headers.iter().zip(placed).zip(heads).rev() {
-            if let (Placed::New(_), Some(touched)) = (placed, self.touched.get_mut(document)) {
-                touched.index.take_back(header, heads);
+        for (((document, header), placed), before) in headers.iter().zip(placed).zip(befores).rev() {
+            if let (Placed::New(_), Some(touched), Some(before)) = (placed, self.touched.get_mut(document), before) {
+                touched.index.take_back(header, before);
             }
         }
         self.head = head;

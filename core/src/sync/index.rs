@@ -193,7 +193,9 @@ impl DocumentIndex {
         if !row.recent.windows(2).all(|pair| pair[0].1.seq < pair[1].1.seq) {
             return bad("its changes are not in the order of the log");
         }
-        if row.recent.iter().map(|(_, place)| place.max_op).chain(row.max_op).any(|op| op > DOCUMENT_OPS_MAX) || row.recent.len() as u64 > row.count {
+        if row.recent.iter().map(|(_, place)| place.max_op).chain(row.max_op).any(|op| op > DOCUMENT_OPS_MAX)
+            || row.recent.len() as u64 > row.count
+        {
             return bad("a number is beyond its bound");
         }
         if row.kind.is_none() != (row.count == 0) {
