@@ -17,9 +17,6 @@ pub const CHANGE_OPS_MAX: u64 = 80_000;
 /// Operations of a change beyond one a byte, deletions aside: columns write equal rows as one run, and a hundred bytes would
 /// cost what a hundred thousand do. Text has a byte or more for each character; whole rows alike are rare, and few.
 pub const CHANGE_OPS_BEYOND_BYTES_MAX: u64 = 4096;
-/// Marks of rich text that one change sets. Regard sets none; other programs set some at a time. Automerge compares each with
-/// all others of the text: 20,000 take it 400 milliseconds.
-pub const CHANGE_MARKS_MAX: u64 = 256;
 /// Bytes of a change's keys, runs written out: a run writes a key once for thousands of operations, and Automerge holds it
 /// for each of them. 100 KB made it take 1 GB. The largest honest change, a full map of entries, has 1 MB.
 pub const CHANGE_TEXT_BYTES_MAX: u64 = 4 << 20;

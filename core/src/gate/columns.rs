@@ -2,9 +2,7 @@
 
 use super::bytes::Bytes;
 use crate::error::{Cause, Refusal};
-use crate::limits::{
-    CHANGE_BYTES_MAX, CHANGE_MARKS_MAX, CHANGE_OPS_BEYOND_BYTES_MAX, CHANGE_OPS_MAX, CHANGE_TEXT_BYTES_MAX,
-};
+use crate::limits::{CHANGE_BYTES_MAX, CHANGE_OPS_BEYOND_BYTES_MAX, CHANGE_OPS_MAX, CHANGE_TEXT_BYTES_MAX};
 
 const DEFLATE_BIT: u64 = 0x08;
 
@@ -35,10 +33,6 @@ pub(super) fn count_operations(bytes: &mut Bytes<'_>, columns_max: usize, change
         let detail = format!("the change has {change_bytes} bytes and {ops} operations, more than anybody writes");
         return Err(Refusal::new(Cause::TooLarge, detail));
     }
-    if found.marks > CHANGE_MARKS_MAX {
-        let detail = format!("the change sets {} marks, and at most {CHANGE_MARKS_MAX} are allowed", found.marks);
-        return Err(Refusal::new(Cause::TooLarge, detail));
-    }
     Ok(ops)
 }
 
@@ -64,7 +58,6 @@ fn specifications(bytes: &mut Bytes<'_>, columns_max: usize) -> Result<Vec<(u64,
 struct Found {
     ops: u64,
     deletions: u64,
-    marks: u64,
     /// The greatest number of rows of a column that has one a row of an operation.
     rows_max: u64,
     /// Bytes that the values should have together, and have.
@@ -89,7 +82,10 @@ impl Found {
                     return Err(malformed("an operation is none that Automerge knows"));
                 }
                 ACTION if value == Some(DELETE) => self.deletions += length,
-                ACTION if value == Some(MARK) => self.marks += length,
+                // Automerge takes a mark that ends before it begins, saves it, and does not load what it saved.
+                ACTION if value == Some(MARK) => {
+                    return Err(malformed("an operation sets a mark, and records have none"));
+                }
                 PREDECESSORS => sum = sum.saturating_add(length.saturating_mul(value.unwrap_or(0))),
                 // The lower four bits are the value's type.
                 VALUE_FORM => sum = sum.saturating_add(length.saturating_mul(value.unwrap_or(0) >> 4)),

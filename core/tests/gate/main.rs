@@ -22,6 +22,11 @@ use regard_core::error::Cause;
 use regard_core::gate::{self, Checked, Verdict};
 use regard_core::record::{Kind, genesis};
 
+/// Whether the suite is run for each of some hundred planted bugs.
+fn is_quick() -> bool {
+    std::env::var_os("REGARD_MUTANTS").is_some()
+}
+
 #[track_caller]
 fn check(bytes: &[u8]) -> Checked {
     gate::check(bytes).unwrap_or_else(|refusal| panic!("{refusal}"))

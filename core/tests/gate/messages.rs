@@ -26,7 +26,9 @@ fn two_automerge_programs_can_talk_through_it() {
     let mut brought = 0;
     for round in 0..20 {
         let (from, to) = (round % 2, 1 - round % 2);
-        let Some(message) = sides[from].0.generate_sync_message(&mut sides[from].1) else { continue };
+        let Some(mut message) = sides[from].0.generate_sync_message(&mut sides[from].1) else { continue };
+        // What is not said to be understood is not sent: whole documents.
+        message.flags = None;
         let read = check_sync_message(&message.clone().encode()).expect("an honest message");
         assert_eq!((read.heads, read.need), (own(&message.heads), own(&message.need)));
         let last_syncs: Vec<_> = message.have.iter().map(|have| own(&have.last_sync)).collect();
@@ -65,7 +67,7 @@ proptest! {
         if let Ok(read) = check_sync_message(&message) {
             let hash = ChangeHash([0xab; 32]);
             for have in read.have {
-                have.filter.contains(hash);
+                let _ = have.filter.contains(hash);
             }
         }
     }

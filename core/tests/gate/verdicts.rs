@@ -8,7 +8,7 @@ use regard_core::record::{Document, Projection};
 
 use super::fixtures::{self, Fixture, Form, contact, edit, judge, set};
 use super::hostile::quiet_about_automerge;
-use super::{causes, check};
+use super::{causes, check, is_quick};
 
 /// Above what was taken before the fixture came.
 const BYTES_MAX: u64 = 64 << 20;
@@ -28,12 +28,18 @@ fn outcome(fixture: &Fixture) -> Outcome {
     Outcome { verdict, document, bytes: taken.bytes_max, millis: begun.elapsed().as_secs_f64() * 1e3 }
 }
 
+/// All fixtures; where bugs are planted by the hundred (`.ci/mutants`), those that take long and say nothing else are left out.
+fn wanted() -> impl Iterator<Item = Fixture> {
+    let is_quick = is_quick();
+    fixtures::all().into_iter().filter(move |fixture| !is_quick || !fixture.name.starts_with("80,000 operations: "))
+}
+
 #[test]
 fn every_fixture_ends_in_its_verdict_within_64_megabytes() {
     quiet_about_automerge();
     let mut wrong = Vec::new();
     let mut outcomes = Vec::new();
-    for fixture in fixtures::all() {
+    for fixture in wanted() {
         let outcome = outcome(&fixture);
         let cause = outcome.verdict.as_ref().err().map(|refusal| refusal.cause);
         if cause != fixture.expected {
@@ -91,8 +97,7 @@ fn a_refused_change_has_no_effect_on_the_honest_ones_around_it() {
     let both = [check(&one.bytes), check(&other.bytes)];
     let mut honest = contact();
     assert!(gate::apply(&mut honest, &both).iter().all(Result::is_ok));
-    let applied =
-        fixtures::all().into_iter().filter(|fixture| fixture.form == Form::Change && fixture.expected.is_some());
+    let applied = wanted().filter(|fixture| fixture.form == Form::Change && fixture.expected.is_some());
     let mut count = 0;
     for (fixture, bad) in applied.filter_map(|fixture| gate::check(&fixture.bytes).ok().map(|bad| (fixture, bad))) {
         for at in 0..=both.len() {
