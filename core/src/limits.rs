@@ -11,8 +11,8 @@ use std::time::Duration;
 pub const CHANGE_BYTES_MAX: usize = 4 << 20;
 /// How much a deflated change may grow: text deflates to a fifth, repetitive bodies to a fiftieth. A bomb grows a thousandfold.
 pub const INFLATE_RATIO_MAX: usize = 200;
-/// Operations of one change. Each costs Automerge up to 750 bytes and 2 microseconds while it is taken in: with so many a change
-/// stays below 64 MB. Notes of [`NOTES_BYTES_MAX`] at once fit, and so does replacing half of that by other words.
+/// Operations of one change. Each costs Automerge up to 700 bytes and some microseconds while it is taken in: with so many a
+/// change stays below 64 MB. Notes of [`NOTES_BYTES_MAX`] at once fit, and so does replacing half of that by other words.
 pub const CHANGE_OPS_MAX: u64 = 80_000;
 /// Operations of a change beyond one a byte, deletions aside: columns write equal rows as one run, and a hundred bytes would
 /// cost what a hundred thousand do. Text has a byte or more for each character; whole rows alike are rare, and few.
@@ -46,7 +46,7 @@ pub const CHANGE_COLUMNS_MAX: usize = 64;
 pub const SYNC_MESSAGE_BYTES_MAX: usize = FRAME_BYTES_MAX;
 /// Changes of one message. A program that has never synchronized sends a record's whole history at once.
 pub const SYNC_CHANGES_MAX: usize = 16_384;
-/// Bytes that the changes of one message may have together when they are inflated: what is hashed and read in 50 ms.
+/// Bytes that the changes of one message may have together when they are inflated: as many as one unit's.
 pub const SYNC_INFLATED_BYTES_MAX: usize = UNIT_BYTES_MAX;
 /// Summaries of what the sender has. Automerge sends one, or none.
 pub const SYNC_HAVES_MAX: usize = 8;

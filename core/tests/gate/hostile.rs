@@ -126,12 +126,6 @@ fn columns_that_contradict_each_other_do_no_harm() {
     }
 }
 
-#[test]
-fn many_operations_within_the_bound_end_in_time() {
-    let heads: Vec<_> = contact().heads().into_iter().map(|head| head.0).collect();
-    survives(&Draft::new(&heads, 10_000, 199_999).chunk());
-}
-
 fn config(cases: u32) -> ProptestConfig {
     let persistence = FileFailurePersistence::WithSource("regressions");
     ProptestConfig { cases, failure_persistence: Some(Box::new(persistence)), ..ProptestConfig::default() }
