@@ -11,13 +11,24 @@ use std::time::Duration;
 pub const CHANGE_BYTES_MAX: usize = 4 << 20;
 /// How much a deflated change may grow: text deflates to a fifth, repetitive bodies to a fiftieth. A bomb grows a thousandfold.
 pub const INFLATE_RATIO_MAX: usize = 200;
-/// Operations of one change. Each costs memory in Automerge (about 100 bytes); a pasted text of 200 KB is the largest honest case.
-pub const CHANGE_OPS_MAX: u64 = 200_000;
+/// Operations of one change. Each costs Automerge up to 700 bytes and some microseconds while it is taken in: with so many a
+/// change stays below 64 MB. Notes of [`NOTES_BYTES_MAX`] at once fit, and so does replacing half of that by other words.
+pub const CHANGE_OPS_MAX: u64 = 80_000;
+/// Operations of a change beyond one a byte, deletions aside: columns write equal rows as one run, and a hundred bytes would
+/// cost what a hundred thousand do. Text has a byte or more for each character; whole rows alike are rare, and few.
+pub const CHANGE_OPS_BEYOND_BYTES_MAX: u64 = 4096;
 /// Bytes of a change's keys, runs written out: a run writes a key once for thousands of operations, and Automerge holds it
 /// for each of them. 100 KB made it take 1 GB. The largest honest change, a full map of entries, has 1 MB.
 pub const CHANGE_TEXT_BYTES_MAX: u64 = 4 << 20;
 /// Operations of one document over its life. Far below `u32::MAX`, where Automerge panics.
 pub const DOCUMENT_OPS_MAX: u64 = 1 << 30;
+/// How far a change may number its operations beyond all that its document has. Whoever edits an older version (`isolate`,
+/// JavaScript's `changeAt`) numbers behind everything that their copy has, also what has not come here yet. Without a bound one
+/// change could use up [`DOCUMENT_OPS_MAX`], and nobody could edit the record any more; with it, it takes a thousand changes.
+pub const OPS_AHEAD_MAX: u64 = 1 << 20;
+/// Seconds before and after 1970 that a change may claim, 285 million years. No date is refused for being wrong; but Automerge
+/// keeps the differences of times, and a number beyond all dates makes it fail at the next honest change.
+pub const TIME_SECONDS_MAX: u64 = 1 << 53;
 /// Dependencies of one change: as many as there were concurrent heads. A team of a hundred all offline needs a hundred.
 pub const CHANGE_DEPS_MAX: usize = 1024;
 /// Actors that one change's operations refer to: everybody whose value it overwrites.
@@ -28,8 +39,45 @@ pub const ACTOR_BYTES_MAX: usize = 64;
 pub const MESSAGE_BYTES_MAX: usize = 4096;
 /// Columns of one change. Automerge writes 14 of them today.
 pub const CHANGE_COLUMNS_MAX: usize = 64;
+
+// The gate: what other programs send by Automerge's own synchronization.
+
+/// Bytes of one message; automerge-repo's carry one each. As large as what a connection lets through.
+pub const SYNC_MESSAGE_BYTES_MAX: usize = FRAME_BYTES_MAX;
+/// Changes of one message. A program that has never synchronized sends a record's whole history at once.
+pub const SYNC_CHANGES_MAX: usize = 16_384;
+/// Bytes that the changes of one message may have together when they are inflated: as many as one unit's.
+pub const SYNC_INFLATED_BYTES_MAX: usize = UNIT_BYTES_MAX;
+/// Summaries of what the sender has. Automerge sends one, or none.
+pub const SYNC_HAVES_MAX: usize = 8;
+/// Changes that one bloom filter may summarize: four times what a message can carry.
+pub const SYNC_FILTER_ENTRIES_MAX: usize = 65_536;
+/// Bits that a bloom filter spends on each. Automerge takes 10; more than 64 make nothing better.
+pub const SYNC_FILTER_BITS_MAX: usize = 64;
+/// Bits that are looked at for one question to a bloom filter. Automerge looks at 7.
+pub const SYNC_FILTER_PROBES_MAX: usize = 32;
+/// Bytes of the flags behind a message. Automerge writes two.
+pub const SYNC_FLAGS_BYTES_MAX: usize = 64;
+
+// The gate: changes that came before what they follow.
+
+/// Such changes of all documents that are held. A thousand records of a peer that sends everything backwards, ten changes each.
+pub const ORPHANS_MAX: usize = 10_000;
+/// Those of one document, so that one that is flooded does not push out all others'.
+pub const ORPHANS_OF_DOCUMENT_MAX: usize = 1_000;
+/// Bytes that they take, so that a device can hold them in memory.
+pub const ORPHANS_BYTES_MAX: usize = 16 << 20;
+/// How long one is held. What it follows comes in the same exchange or after a device has been online again: within a week, or
+/// not before documents are compared anyway.
+pub const ORPHAN_AGE_MAX: Duration = Duration::from_hours(7 * 24);
+
+// The gate: what it could not let in.
+
 /// Changes set aside on one device; beyond that the oldest go, so that a hostile peer cannot fill the disk.
 pub const QUARANTINE_MAX: usize = 10_000;
+
+/// How far ahead of the clock a claimed time may be without being flagged: clocks that nobody sets are off by minutes.
+pub const CLAIM_AHEAD_MAX: Duration = Duration::from_mins(10);
 
 // Records.
 

@@ -6,6 +6,8 @@ use std::time::Duration;
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
+use crate::limits::CLAIM_AHEAD_MAX;
+
 /// Milliseconds since 1970-01-01T00:00:00Z, as some machine's clock told them. Core reads no clock: callers hand it in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Encode, Decode)]
 #[cbor(transparent)]
@@ -22,6 +24,13 @@ impl Timestamp {
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+
+    /// Whether this, a time that somebody claims, lies so far behind `clock` in the future that it is flagged. It is never
+    /// refused for that, and nothing is decided by it.
+    #[must_use]
+    pub fn is_ahead_of(self, clock: Self) -> bool {
+        self.since(clock) > CLAIM_AHEAD_MAX
     }
 
     /// Whole seconds since 1970, as Automerge's changes carry them.
@@ -67,6 +76,33 @@ impl<'de> Deserialize<'de> for Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_claim_of_more_than_ten_minutes_ahead_is_flagged() {
+        let clock = Timestamp(1_790_000_000_000);
+        for (claimed, is_flagged) in [
+            (clock, false),
+            (Timestamp(clock.0 + 600_000), false),
+            (Timestamp(clock.0 + 600_001), true),
+            (Timestamp(i64::MAX), true),
+            (Timestamp(i64::MIN), false),
+        ] {
+            assert_eq!(claimed.is_ahead_of(clock), is_flagged, "{claimed}");
+        }
+    }
+
+    #[test]
+    fn no_time_is_too_far_to_reckon_with() {
+        let ends = [i64::MIN, i64::MIN + 1, -1, 0, 1, i64::MAX - 1, i64::MAX];
+        for (one, other) in ends.into_iter().flat_map(|one| ends.map(|other| (Timestamp(one), Timestamp(other)))) {
+            assert_eq!(one.since(other) > Duration::ZERO, one > other, "{one} since {other}");
+            assert!(one.after(Duration::MAX) >= one && one.after(Duration::ZERO) == one);
+            assert_eq!(Timestamp::from_seconds(one.as_seconds()).0.cmp(&0), one.as_seconds().cmp(&0));
+            assert!(!one.is_ahead_of(other) || one > other);
+        }
+        assert_eq!(Timestamp::from_seconds(i64::MAX), Timestamp(i64::MAX));
+        assert_eq!(Timestamp::from_seconds(i64::MIN), Timestamp(i64::MIN));
+    }
 
     #[test]
     fn every_time_survives_json() {

@@ -1,6 +1,7 @@
 use super::Header;
 use crate::error::{Cause, Refusal};
 use crate::id::{Actor, ChangeHash};
+use crate::limits::OPS_AHEAD_MAX;
 use crate::record::{Document, genesis};
 
 /// What is known of one change of a document.
@@ -16,6 +17,8 @@ pub trait History {
     fn known(&self, hash: ChangeHash) -> Option<Known>;
     /// The actor's last sequence number; zero for a new actor, `None` where the answer is left to Automerge.
     fn last_seq(&self, actor: &Actor) -> Option<u64>;
+    /// The greatest number of an operation in the document; zero where it holds no change.
+    fn max_op(&self) -> u64;
     /// Whether the document holds no change at all.
     fn is_empty(&self) -> bool;
 }
@@ -45,6 +48,7 @@ pub fn admit(header: &Header, history: &impl History) -> Result<Verdict, Refusal
             return Err(Refusal::new(Cause::OutOfOrder, detail));
         }
     }
+    not_far_ahead(header, history.max_op())?;
     match history.last_seq(&header.actor) {
         Some(last) if header.seq <= last => Err(Refusal::new(
             Cause::SequenceTaken,
@@ -56,6 +60,18 @@ pub fn admit(header: &Header, history: &impl History) -> Result<Verdict, Refusal
         )),
         _ => Ok(Verdict::New),
     }
+}
+
+/// Operation numbers are used up: one change that left out most of them would be the record's last.
+pub(super) fn not_far_ahead(header: &Header, max_op: u64) -> Result<(), Refusal> {
+    if header.start_op <= max_op.saturating_add(OPS_AHEAD_MAX) {
+        return Ok(());
+    }
+    let detail = format!(
+        "operation {} leaves out more than {OPS_AHEAD_MAX} numbers behind {max_op}, the last of its record",
+        header.start_op
+    );
+    Err(Refusal::new(Cause::OutOfOrder, detail))
 }
 
 /// A record begins with one of the frozen constants, and their actors bring nothing else.
@@ -89,6 +105,13 @@ impl History for Document {
 
     fn last_seq(&self, _: &Actor) -> Option<u64> {
         None
+    }
+
+    fn max_op(&self) -> u64 {
+        // A change's numbers are greater than those of all that it follows, so the greatest is a head's.
+        let heads = self.automerge.get_heads();
+        let metas = heads.iter().filter_map(|head| self.automerge.get_change_meta_by_hash(head));
+        metas.map(|change| change.max_op).max().unwrap_or(0)
     }
 
     fn is_empty(&self) -> bool {

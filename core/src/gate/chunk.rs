@@ -68,9 +68,7 @@ fn within_bound(found: usize) -> Result<(), Refusal> {
 
 /// Inflates at most what an honest change can grow to, reading on only to see that there is no more.
 fn inflate(deflated: &[u8]) -> Result<Vec<u8>, Refusal> {
-    // A few hundred bytes may always grow: the ratio is meant for bombs, not for small repetitive changes.
-    const ALWAYS_ALLOWED: usize = 64 << 10;
-    let bound = deflated.len().saturating_mul(INFLATE_RATIO_MAX).clamp(ALWAYS_ALLOWED, CHANGE_BYTES_MAX);
+    let bound = inflated_max(deflated.len());
     let mut data = Vec::new();
     let mut decoder = flate2::read::DeflateDecoder::new(deflated).take(bound as u64 + 1);
     decoder
@@ -81,6 +79,18 @@ fn inflate(deflated: &[u8]) -> Result<Vec<u8>, Refusal> {
         return Err(Refusal::new(Cause::TooLarge, detail));
     }
     Ok(data)
+}
+
+/// The bytes that [`check`] reads of a chunk at most: of a deflated one those to which it may inflate.
+pub(super) fn read_max(chunk: &[u8]) -> usize {
+    const TYPE_AT: usize = 8;
+    if chunk.get(TYPE_AT) == Some(&DEFLATED_CHANGE) { inflated_max(chunk.len()) } else { chunk.len() }
+}
+
+fn inflated_max(deflated: usize) -> usize {
+    // A few hundred bytes may always grow: the ratio is meant for bombs, not for small repetitive changes.
+    const ALWAYS_ALLOWED: usize = 64 << 10;
+    deflated.saturating_mul(INFLATE_RATIO_MAX).clamp(ALWAYS_ALLOWED, CHANGE_BYTES_MAX)
 }
 
 fn write_unsigned(to: &mut Vec<u8>, mut value: u64) {

@@ -1,9 +1,12 @@
+use std::collections::HashSet;
+
 use super::bytes::Bytes;
 use super::columns;
 use crate::error::{Cause, Refusal};
 use crate::id::{Actor, ChangeHash};
 use crate::limits::{
     ACTOR_BYTES_MAX, CHANGE_ACTORS_MAX, CHANGE_COLUMNS_MAX, CHANGE_DEPS_MAX, DOCUMENT_OPS_MAX, MESSAGE_BYTES_MAX,
+    TIME_SECONDS_MAX,
 };
 use crate::time::Timestamp;
 
@@ -41,6 +44,9 @@ pub(super) fn parse(hash: ChangeHash, data: &[u8]) -> Result<Header, Refusal> {
     let mut bytes = Bytes::new(data);
     let deps = bytes.bounded(CHANGE_DEPS_MAX, "number of dependencies")?;
     let deps = (0..deps).map(|_| bytes.array("dependencies").map(ChangeHash)).collect::<Result<Vec<_>, _>>()?;
+    if deps.iter().collect::<HashSet<_>>().len() < deps.len() {
+        return Err(Refusal::new(Cause::Malformed, "a dependency is named twice"));
+    }
     let actor = actor(&mut bytes)?;
     let seq = bytes.unsigned("sequence number")?;
     let start_op = bytes.unsigned("first operation's number")?;
@@ -50,9 +56,13 @@ pub(super) fn parse(hash: ChangeHash, data: &[u8]) -> Result<Header, Refusal> {
         .map_err(|_| Refusal::new(Cause::Malformed, "the message is not UTF-8"))?;
     let actors = bytes.bounded(CHANGE_ACTORS_MAX, "number of other actors")?;
     (0..actors).try_for_each(|_| self::actor(&mut bytes).map(drop))?;
-    let ops = columns::count_operations(&mut bytes, CHANGE_COLUMNS_MAX)?;
+    let ops = columns::count_operations(&mut bytes, CHANGE_COLUMNS_MAX, data.len())?;
     if seq == 0 || start_op == 0 {
         return Err(Refusal::new(Cause::Malformed, "sequence and operation numbers begin with 1"));
+    }
+    if time.unsigned_abs() > TIME_SECONDS_MAX {
+        let detail = format!("{time} seconds before or after 1970 are no date");
+        return Err(Refusal::new(Cause::Malformed, detail));
     }
     if start_op.saturating_add(ops) > DOCUMENT_OPS_MAX {
         let detail = format!("operation {start_op} is beyond the {DOCUMENT_OPS_MAX} that a document may have");

@@ -7,6 +7,12 @@
 //! 2. [`admit`] looks at the header and what is known of the document: dependencies, sequence and operation numbers, the
 //!    frozen first changes. The relay, which opens no document, does the same.
 //! 3. [`apply`] hands what passed to Automerge, on a copy, catching panics, and looks whether the change is there afterwards.
+//!
+//! A change that came before what it follows waits in [`Orphans`], outside of any document. What other programs send by
+//! Automerge's own synchronization passes [`check_sync_message`] before that.
+//!
+//! The gate looks for harm and not for sense: containers, counters, lists and fields that no schema knows pass, since other
+//! programs write them and nothing here reads them without a bound.
 
 mod admit;
 mod apply;
@@ -14,10 +20,14 @@ mod bytes;
 mod chunk;
 mod columns;
 mod header;
+mod orphans;
 mod redo;
+mod sync_message;
 
 pub use admit::{History, Known, Verdict, admit};
 pub use apply::{apply, begin};
 pub use chunk::{Checked, check};
 pub use header::Header;
+pub use orphans::{Leaving, Orphan, Orphans};
 pub use redo::{Redone, redo};
+pub use sync_message::{Filter, Have, SyncMessage, check_sync_message};

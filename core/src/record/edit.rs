@@ -10,7 +10,7 @@ use super::schema::{self, Field, Form};
 use super::text;
 use super::{Document, Kind, Life, genesis};
 use crate::id::{Actor, DocumentId};
-use crate::limits::{BODY_BYTES_MAX, ENTRIES_MAX, KEY_BYTES_MAX, LINE_BYTES_MAX, NOTES_BYTES_MAX};
+use crate::limits::{BODY_BYTES_MAX, CHANGE_OPS_MAX, ENTRIES_MAX, KEY_BYTES_MAX, LINE_BYTES_MAX, NOTES_BYTES_MAX};
 use crate::time::Timestamp;
 
 /// One thing to write.
@@ -108,6 +108,12 @@ impl Document {
         if transaction.pending_ops() == 0 {
             transaction.rollback();
             return Ok(None);
+        }
+        let ops = transaction.pending_ops();
+        if ops as u64 > CHANGE_OPS_MAX {
+            transaction.rollback();
+            let bound = format!("{CHANGE_OPS_MAX} characters written and taken away in one save");
+            return Err(EditError::TooLarge { name: schema::notes(kind).into(), bound, found: ops });
         }
         transaction.commit_with(CommitOptions::default().with_time(at.as_seconds()));
         Ok(self.automerge.get_last_local_change().map(|change| stored(&change)))

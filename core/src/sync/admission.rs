@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 
+use super::index::Before;
 use super::{DocumentIndex, Place};
 use crate::error::{Cause, Refusal};
 use crate::gate::{self, Header, History, Known, Verdict};
@@ -56,8 +57,8 @@ pub fn check_unit(mut unit: Unit) -> Result<CheckedUnit, Refusal> {
     Ok(CheckedUnit { unit, headers })
 }
 
-/// A change's place, and the heads of its document before it.
-type PlacedBehind = (Placed, Vec<ChangeHash>);
+/// A change's place, and what its document's index was before it; `None` where it did not grow.
+type PlacedBehind = (Placed, Option<Before>);
 
 /// Where an [`Admission`] finds what is stored.
 pub trait IndexSource {
@@ -146,25 +147,25 @@ impl Admission {
     ) -> Result<Result<Vec<Placed>, Refusal>, S::Error> {
         let head = self.head;
         let mut placed = Vec::with_capacity(headers.len());
-        let mut heads = Vec::with_capacity(headers.len());
+        let mut befores = Vec::with_capacity(headers.len());
         for (document, header) in headers {
             match self.admit_one(*document, header, may_bring, source) {
                 Ok(Ok((place, before))) => {
                     placed.push(place);
-                    heads.push(before);
+                    befores.push(before);
                 }
                 Ok(Err(refusal)) => {
-                    self.take_back(headers, &placed, heads, head);
+                    self.take_back(headers, &placed, befores, head);
                     return Ok(Err(refusal));
                 }
                 Err(error) => {
-                    self.take_back(headers, &placed, heads, head);
+                    self.take_back(headers, &placed, befores, head);
                     return Err(error);
                 }
             }
         }
         if let Err(refusal) = approve(&placed) {
-            self.take_back(headers, &placed, heads, head);
+            self.take_back(headers, &placed, befores, head);
             return Ok(Err(refusal));
         }
         for (document, _) in headers {
@@ -217,10 +218,10 @@ impl Admission {
         }
         Ok(match (verdict, place) {
             (Err(refusal), _) => Err(refusal),
-            (Ok(Verdict::Duplicate), Some(place)) => Ok((Placed::Duplicate(place.seq), Vec::new())),
+            (Ok(Verdict::Duplicate), Some(place)) => Ok((Placed::Duplicate(place.seq), None)),
             (Ok(_), _) => may_bring(header).and_then(|()| touched.index.has_room(header)).map(|()| {
                 self.head += 1;
-                (Placed::New(self.head), touched.index.append(header, self.head))
+                (Placed::New(self.head), Some(touched.index.append(header, self.head)))
             }),
         })
     }
@@ -229,12 +230,12 @@ impl Admission {
         &mut self,
         headers: &[(DocumentId, &Header)],
         placed: &[Placed],
-        heads: Vec<Vec<ChangeHash>>,
+        befores: Vec<Option<Before>>,
         head: u64,
     ) {
-        for (((document, header), placed), heads) in headers.iter().zip(placed).zip(heads).rev() {
-            if let (Placed::New(_), Some(touched)) = (placed, self.touched.get_mut(document)) {
-                touched.index.take_back(header, heads);
+        for (((document, header), placed), before) in headers.iter().zip(placed).zip(befores).rev() {
+            if let (Placed::New(_), Some(touched), Some(before)) = (placed, self.touched.get_mut(document), before) {
+                touched.index.take_back(header, before);
             }
         }
         self.head = head;
@@ -288,6 +289,10 @@ impl<S: IndexSource> History for Lookup<'_, S> {
 
     fn last_seq(&self, actor: &Actor) -> Option<u64> {
         Some(self.index.last_seq(actor))
+    }
+
+    fn max_op(&self) -> u64 {
+        self.index.max_op()
     }
 
     fn is_empty(&self) -> bool {

@@ -36,6 +36,14 @@ pub struct DocumentIndex {
     recent: Vec<(ChangeHash, Place)>,
     /// The changes that no other depends on, in the order of their places.
     heads: Vec<ChangeHash>,
+    max_op: u64,
+}
+
+/// What an index was before a change was appended, so far as that cannot be told from the index afterwards.
+#[derive(Debug)]
+pub(super) struct Before {
+    heads: Vec<ChangeHash>,
+    max_op: u64,
 }
 
 /// Why stored bytes are no index.
@@ -60,6 +68,12 @@ impl DocumentIndex {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.count == 0
+    }
+
+    /// The greatest number of an operation; zero where there is none.
+    #[must_use]
+    pub fn max_op(&self) -> u64 {
+        self.max_op
     }
 
     /// The last sequence number of `actor`; zero where it has made no change.
@@ -114,9 +128,10 @@ impl DocumentIndex {
         Ok(())
     }
 
-    /// Takes in a change that the gate admitted, at its place in the log, and answers the heads before.
-    pub(super) fn append(&mut self, header: &Header, seq: u64) -> Vec<ChangeHash> {
-        let before = self.heads.clone();
+    /// Takes in a change that the gate admitted, at its place in the log, and answers what [`Self::take_back`] needs.
+    pub(super) fn append(&mut self, header: &Header, seq: u64) -> Before {
+        let before = Before { heads: self.heads.clone(), max_op: self.max_op };
+        self.max_op = self.max_op.max(header.max_op());
         self.heads.retain(|head| !header.deps.contains(head));
         self.heads.push(header.hash);
         self.kind = self.kind.or_else(|| genesis::kind_of(header.hash));
@@ -126,9 +141,9 @@ impl DocumentIndex {
         before
     }
 
-    /// Takes back the last [`DocumentIndex::append`], which must not have been spilled yet and which answered `heads`.
-    pub(super) fn take_back(&mut self, header: &Header, heads: Vec<ChangeHash>) {
-        self.heads = heads;
+    /// Takes back the last [`DocumentIndex::append`], which must not have been spilled yet and which answered `before`.
+    pub(super) fn take_back(&mut self, header: &Header, before: Before) {
+        (self.heads, self.max_op) = (before.heads, before.max_op);
         self.recent.pop();
         self.count -= 1;
         if self.is_empty() {
@@ -146,7 +161,7 @@ impl DocumentIndex {
         self.recent.drain(..surplus)
     }
 
-    /// The index as bytes: kind, count, actors with their last numbers, recent changes, heads.
+    /// The index as bytes: kind, count, actors with their last numbers, recent changes, heads, greatest operation.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         wire::encode(&Row {
@@ -155,6 +170,7 @@ impl DocumentIndex {
             last_seqs: self.last_seqs.iter().map(|(actor, seq)| (actor.as_bytes().to_vec().into(), *seq)).collect(),
             recent: self.recent.clone(),
             heads: self.heads.clone(),
+            max_op: Some(self.max_op),
         })
     }
 
@@ -177,7 +193,9 @@ impl DocumentIndex {
         if !row.recent.windows(2).all(|pair| pair[0].1.seq < pair[1].1.seq) {
             return bad("its changes are not in the order of the log");
         }
-        if row.recent.iter().any(|(_, place)| place.max_op > DOCUMENT_OPS_MAX) || row.recent.len() as u64 > row.count {
+        if row.recent.iter().map(|(_, place)| place.max_op).chain(row.max_op).any(|op| op > DOCUMENT_OPS_MAX)
+            || row.recent.len() as u64 > row.count
+        {
             return bad("a number is beyond its bound");
         }
         if row.kind.is_none() != (row.count == 0) {
@@ -186,7 +204,9 @@ impl DocumentIndex {
         if row.heads.is_empty() != (row.count == 0) || row.heads.len() > DOCUMENT_HEADS_MAX {
             return bad("it has no heads, or too many");
         }
-        Ok(Self { kind: row.kind, count: row.count, last_seqs, recent: row.recent, heads: row.heads })
+        // A row that an earlier version wrote does not say it. What is nearly always a head's stands among the recent ones.
+        let max_op = row.max_op.or_else(|| row.recent.iter().map(|(_, place)| place.max_op).max()).unwrap_or(0);
+        Ok(Self { kind: row.kind, count: row.count, last_seqs, recent: row.recent, heads: row.heads, max_op })
     }
 }
 
@@ -203,6 +223,8 @@ struct Row {
     recent: Vec<(ChangeHash, Place)>,
     #[n(4)]
     heads: Vec<ChangeHash>,
+    #[n(5)]
+    max_op: Option<u64>,
 }
 
 #[cfg(test)]
@@ -243,6 +265,14 @@ mod tests {
                 let _ = DocumentIndex::decode(&damaged);
             }
         }
+    }
+
+    /// Relays of the first formats wrote five fields.
+    #[test]
+    fn an_index_that_does_not_say_its_greatest_operation_reads_as_what_its_changes_say() {
+        let mut row: Row = wire::decode(&index().encode(), "index").expect("an index");
+        row.max_op = None;
+        assert_eq!(DocumentIndex::decode(&wire::encode(&row)), Ok(index()));
     }
 
     #[test]

@@ -1,45 +1,31 @@
 //! The gate lets honest changes in as they are, and nothing else: no panic, no more time or memory than its bounds.
 
 #![allow(
+    clippy::disallowed_macros,
     clippy::disallowed_methods,
     clippy::disallowed_types,
-    reason = "hostile changes must end fast: the tests look"
+    reason = "hostile changes must end fast: the tests look, and print what they saw"
 )]
 
 mod bytes;
-mod chunk;
+mod fixtures;
 mod hostile;
+mod isolated;
+mod messages;
+mod mutated;
 mod order;
+mod verdicts;
+mod waiting;
 
 use automerge::Automerge;
+use fixtures::{chunk, contact, edit, next, set};
 use regard_core::error::Cause;
 use regard_core::gate::{self, Checked, Verdict};
-use regard_core::id::{Actor, DeviceId};
-use regard_core::record::{Document, Edit, Kind, StoredChange, genesis};
-use regard_core::time::Timestamp;
+use regard_core::record::{Kind, genesis};
 
-/// A contact with a few edits of two people.
-fn contact() -> Document {
-    let mut document = Document::new(Kind::Contact);
-    for (number, company) in [(1, "Acme"), (2, "Globex"), (1, "Initech")] {
-        edit(&mut document, number, &[set("company", company), set("notes", &format!("works at {company}"))]);
-    }
-    document
-}
-
-fn edit(document: &mut Document, number: u8, edits: &[Edit]) -> StoredChange {
-    let actor = Actor::of_device(DeviceId::from_bytes([number; 16]), [number; 4]);
-    let made = document.edit(edits, &actor, Timestamp(1_790_000_000_000));
-    made.expect("a good edit").expect("an edit that changes something")
-}
-
-fn set(field: &str, value: &str) -> Edit {
-    Edit::Set(field.into(), value.into())
-}
-
-/// A change that may come next to `document`.
-fn next(document: &Document) -> StoredChange {
-    edit(&mut document.clone(), 3, &[set("job_title", "buyer"), set("notes", "works elsewhere")])
+/// Whether the suite is run for each of some hundred planted bugs.
+fn is_quick() -> bool {
+    std::env::var_os("REGARD_MUTANTS").is_some()
 }
 
 #[track_caller]

@@ -8,6 +8,7 @@
 mod disk;
 mod filled;
 mod first_sync;
+mod gate;
 mod import;
 mod ingest;
 mod latency;
@@ -40,6 +41,8 @@ pub enum Group {
     RelayLatency,
     /// How fast the relay takes changes in, acknowledged when durable.
     Ingest,
+    /// How long the gate takes over hostile changes.
+    Gate,
     /// How fast mail is imported.
     Import,
     /// How fast a fresh device gets everything.
@@ -56,10 +59,11 @@ pub enum Group {
 
 impl Group {
     /// All groups, in the order in which they run.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Save,
         Self::RelayLatency,
         Self::Ingest,
+        Self::Gate,
         Self::Import,
         Self::FirstSync,
         Self::Stream,
@@ -75,6 +79,7 @@ impl Group {
             Self::Save => "save",
             Self::RelayLatency => "relay-latency",
             Self::Ingest => "ingest",
+            Self::Gate => "gate",
             Self::Import => "import",
             Self::FirstSync => "first-sync",
             Self::Stream => "stream",
@@ -93,6 +98,7 @@ impl Group {
             Self::Save => save::run,
             Self::RelayLatency => latency::run,
             Self::Ingest => ingest::run,
+            Self::Gate => gate::run,
             Self::Import => import::run,
             Self::FirstSync => first_sync::run,
             Self::Stream => stream::run,

@@ -89,7 +89,9 @@ fn shortened(text: &str) -> String {
 
 fn save_line(save: &SaveView) -> String {
     let claimed = if save.visible.is_some() && !save.verified { " (as it says)" } else { "" };
-    let saved = format!("Saved {} by {}{claimed}", ago(save.saved_at), save.by);
+    let ahead = save.visible.is_some_and(|place| save.saved_at.is_ahead_of(place.at));
+    let ahead = if ahead { ", by a clock that is ahead," } else { "" };
+    let saved = format!("Saved {}{ahead} by {}{claimed}", ago(save.saved_at), save.by);
     let Some(place) = save.visible else {
         return format!("{saved}; not visible to others yet");
     };

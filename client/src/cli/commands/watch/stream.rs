@@ -128,7 +128,8 @@ fn saved(visible: &Visible, names: &Value) -> String {
     let record =
         record.map_or_else(|_| format!("{} {}", &visible.record.to_hex()[..8], visible.kind), |line| one_line(&line));
     let (saved, since) = (ago(visible.saved_at), ago(visible.visible_at));
-    format!("{author}{as_it_says} saved {record} {saved}; visible since {since} (#{})", visible.seq)
+    let ahead = if visible.saved_at.is_ahead_of(visible.visible_at) { " by a clock that is ahead" } else { "" };
+    format!("{author}{as_it_says} saved {record} {saved}{ahead}; visible since {since} (#{})", visible.seq)
 }
 
 fn everything(reached: &PeerReached) -> String {
