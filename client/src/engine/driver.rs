@@ -62,7 +62,7 @@ impl Driver {
         let clock = SteadyClock::start();
         let session = Session::new(start, clock.now());
         let heard_at = store.contact()?;
-        let first = EngineStatus { link: session.link().clone(), settled: false, heard_at };
+        let first = EngineStatus { link: session.link().clone(), settled: false, heard_at, stuck: session.stuck() };
         let (status, receiver) = watch::channel(first);
         let driver = Self {
             store,
@@ -126,6 +126,7 @@ impl Driver {
             link: self.session.link().clone(),
             settled: self.session.is_settled(),
             heard_at: self.heard_at,
+            stuck: self.session.stuck(),
         };
         self.status.send_if_modified(|current| {
             let modified = *current != status;
@@ -157,7 +158,7 @@ impl Driver {
             redone.collect::<Result<Vec<_>, StoreError>>()
         };
         let redone = tokio::task::spawn_blocking(redo).await;
-        let unavailable = |error: tokio::task::JoinError| Event::Closed {
+        let unavailable = |error: tokio::task::JoinError| Event::Failed {
             reason: Refusal::new(Cause::Unavailable, error.to_string()),
         };
         let redone = redone.map_err(unavailable)?.map_err(|error| store_failed(&error))?;
@@ -165,8 +166,8 @@ impl Driver {
         Ok(redone.into_iter().flatten().collect())
     }
 
-    async fn perform_one(&mut self, effect: Effect) -> Option<Event> {
-        match effect {
+    async fn perform_one(&mut self, effect: Effect) -> Vec<Event> {
+        let event = match effect {
             Effect::Connect => self.connect(),
             Effect::Close => {
                 self.disconnect().await;
@@ -193,8 +194,9 @@ impl Driver {
             | Effect::ApplyExcerpt { .. }
             | Effect::Refill { .. }
             | Effect::Directory(_)
-            | Effect::Peers(_) => self.store_effect(effect).await,
-        }
+            | Effect::Peers(_) => return self.store_effect(effect).await,
+        };
+        event.into_iter().collect()
     }
 
     fn connect(&mut self) -> Option<Event> {
@@ -236,7 +238,7 @@ impl Driver {
         match tokio::task::spawn_blocking(move || store.keep_shut_out(shut_out.as_ref())).await {
             Ok(Ok(())) => None,
             Ok(Err(error)) => Some(store_failed(&error)),
-            Err(error) => Some(Event::Closed { reason: Refusal::new(Cause::Unavailable, error.to_string()) }),
+            Err(error) => Some(Event::Failed { reason: Refusal::new(Cause::Unavailable, error.to_string()) }),
         }
     }
 
@@ -256,18 +258,18 @@ impl Driver {
     }
 
     /// The store waits for the disk, so it is asked on a thread that may wait.
-    async fn store_effect(&mut self, effect: Effect) -> Option<Event> {
+    async fn store_effect(&mut self, effect: Effect) -> Vec<Event> {
         let store = Arc::clone(&self.store);
         let outcome = tokio::task::spawn_blocking(move || in_store(&store, effect)).await;
         match outcome {
-            Ok(Ok((event, notices))) => {
+            Ok(Ok((events, notices))) => {
                 for notice in notices {
                     self.announce(notice);
                 }
-                event
+                events
             }
-            Ok(Err(error)) => Some(store_failed(&error)),
-            Err(error) => Some(Event::Closed { reason: Refusal::new(Cause::Unavailable, error.to_string()) }),
+            Ok(Err(error)) => vec![store_failed(&error)],
+            Err(error) => vec![Event::Failed { reason: Refusal::new(Cause::Unavailable, error.to_string()) }],
         }
     }
 
@@ -314,7 +316,7 @@ pub(super) fn store_failed(error: &StoreError) -> Event {
         StoreError::Refused(refusal) => refusal.to_string(),
         other => other.to_string(),
     };
-    Event::Closed { reason: Refusal::new(Cause::Unavailable, detail) }
+    Event::Failed { reason: Refusal::new(Cause::Unavailable, detail) }
 }
 
 fn random<const N: usize>() -> [u8; N] {

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use regard_core::error::{Cause, Refusal};
 use regard_core::limits::{ADDRESS_BOOK_EVERY, FRESHNESS_BOUND};
-use regard_core::sync::{Event, Link};
+use regard_core::sync::{Event, Link, Stuck};
 use regard_core::time::Timestamp;
 use regard_core::wire::Scope;
 use tokio::sync::{broadcast, mpsc, watch};
@@ -54,6 +54,8 @@ pub struct EngineStatus {
     pub settled: bool,
     /// When something was last heard from the relay.
     pub heard_at: Option<Timestamp>,
+    /// What it gets no further with.
+    pub stuck: Stuck,
 }
 
 /// A running engine. Dropping the last handle ends it.

@@ -1,19 +1,35 @@
 //! What the session wants of the store.
 
+use std::collections::BTreeMap;
+
 use regard_core::id::UnitId;
 use regard_core::sync::{Effect, Event};
-use regard_core::wire::Role;
+use regard_core::wire::{Role, Scope};
 
 use super::Notice;
 use crate::names::Names;
 use crate::store::{PeerState, Store, StoreError};
 use crate::system::{SystemEntropy, now};
 
-/// The answer for the session, where it waits for one, and what people may want to know.
-pub(super) type InStore = (Option<Event>, Vec<Notice>);
+/// What the session is to know, its answer first where it waits for one, and what people may want to know.
+pub(super) type InStore = (Vec<Event>, Vec<Notice>);
 
 /// Performs an effect on the store. Waits for the disk.
 pub(super) fn in_store(store: &Store, effect: Effect) -> Result<InStore, StoreError> {
+    let (answer, notices) = answered(store, effect)?;
+    Ok((answer.into_iter().chain(healed(store)).collect(), notices))
+}
+
+/// What was set aside and has been applied meanwhile, by this effect or by a save before it.
+fn healed(store: &Store) -> impl Iterator<Item = Event> {
+    let mut places: BTreeMap<Scope, Vec<u64>> = BTreeMap::new();
+    for (scope, seq) in store.take_healed() {
+        places.entry(scope).or_default().push(seq);
+    }
+    places.into_iter().map(|(scope, places)| Event::Healed { scope, places })
+}
+
+fn answered(store: &Store, effect: Effect) -> Result<(Option<Event>, Vec<Notice>), StoreError> {
     Ok(match effect {
         Effect::ReadOutbox { scope, after } => {
             (Some(Event::Outbox { scope, units: store.read_outbox(scope, after)? }), Vec::new())
@@ -51,12 +67,14 @@ pub(super) fn in_store(store: &Store, effect: Effect) -> Result<InStore, StoreEr
         }
         Effect::ApplyExcerpt { scope, epoch, packed, last } => {
             let records = store.apply_excerpt(scope, epoch, &packed, now())?;
-            (Some(Event::ExcerptApplied { scope, last }), vec![Notice::Arrived { records, set_aside: 0 }])
+            let changed = !records.is_empty();
+            let notice = Notice::Arrived { records, set_aside: 0 };
+            (Some(Event::ExcerptApplied { scope, changed, last }), vec![notice])
         }
         Effect::Refill { scope, at, differing } => {
             let may_write = Names::read(store)?.own_role() != Role::Reader;
             store.refill(scope, at, &differing, may_write, now(), &mut || UnitId::random(&mut SystemEntropy))?;
-            (Some(Event::Refilled { scope, at }), Vec::new())
+            (Some(Event::Refilled { scope, at, exceptions: store.exceptions(scope)? }), Vec::new())
         }
         Effect::Directory(directory) => {
             store.keep_directory(&directory)?;

@@ -18,6 +18,7 @@ mod index;
 mod migrate;
 mod outbox;
 mod own_saves;
+mod quarantine;
 mod reached;
 mod reconcile;
 mod redo;
@@ -38,12 +39,13 @@ pub use error::StoreError;
 pub use export::UnsentSave;
 pub use find::{By, Cursor, Filter, Found, Listed, Page, Sort};
 pub use identity::{Identity, RelayAccess};
+pub use quarantine::{QuarantineSummary, Quarantined, QuarantinedChange, Retried};
 pub use outbox::{OutboxCount, RefusedSave};
 pub use own_saves::OwnSave;
 pub use save::{Save, SaveOutcome, Saved, Work};
 pub use settings::Settings;
 pub use troubles::Troubles;
-pub use visibility::{PeerState, Quarantined, SaveState};
+pub use visibility::{PeerState, SaveState};
 
 use std::fs::File;
 use std::num::NonZeroUsize;
@@ -56,6 +58,7 @@ use regard_core::limits::DOCUMENTS_LOADED_MAX;
 use regard_core::record::Document;
 
 use self::tables::Row;
+use crate::system::now;
 
 /// The file's name in the store's folder.
 const FILE: &str = "store.redb";
@@ -73,6 +76,7 @@ pub struct Store {
     /// lacks the edit before it, or the same sequence number would be given twice.
     writing: Mutex<()>,
     loaded: Mutex<LruCache<Row, Document>>,
+    aside: quarantine::Aside,
 }
 
 impl Store {
@@ -121,6 +125,7 @@ impl Store {
         let (format, identity) = settings::read_identity(folder, &database)?;
         let store = Self::over(folder, database, identity);
         store.migrate(format)?;
+        store.retry_as_another_version(now())?;
         Ok(store)
     }
 
@@ -132,6 +137,7 @@ impl Store {
             identity: RwLock::new(Arc::new(identity)),
             writing: Mutex::new(()),
             loaded: Mutex::new(LruCache::new(capacity)),
+            aside: quarantine::Aside::default(),
         }
     }
 

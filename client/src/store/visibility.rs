@@ -1,11 +1,9 @@
 use redb::{ReadableTable, ReadableTableMetadata};
-use regard_core::error::Refusal;
 use regard_core::id::{DeviceId, DocumentId, UnitId};
 use regard_core::limits::RECEIPTS_PER_DEVICE_MAX;
 use regard_core::time::Timestamp;
 use regard_core::visibility::{Place, Receipt};
 use regard_core::wire::{Cursor, Peer, PeerApplied, Scope};
-use serde::{Deserialize, Serialize};
 
 use super::Store;
 use super::error::{During, StoreError};
@@ -43,23 +41,6 @@ pub struct PeerState {
     pub online: bool,
     /// Since when it is, or is not.
     pub since: Timestamp,
-}
-
-/// A change that was set aside.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Quarantined {
-    /// The record that it says it belongs to.
-    pub document: DocumentId,
-    /// Why it was not accepted.
-    pub reason: Refusal,
-    /// Who brought it.
-    pub carrier: DeviceId,
-    /// Its place in the log.
-    pub seq: u64,
-    /// When it came.
-    pub at: Timestamp,
-    /// Its size in bytes.
-    pub bytes: usize,
 }
 
 /// Notes a save for the records that it touches, and answers its row.
@@ -145,11 +126,15 @@ impl Store {
         let Some(cursor) = self.cursor(scope)? else { return Ok(Vec::new()) };
         self.read(|transaction| {
             let table = transaction.open_table(QUARANTINE.definition).during("open a table")?;
+            let reconciled = transaction.open_table(RECONCILED.definition).during("open a table")?;
+            let reconciled: Option<ReconciledRow> = RECONCILED.get(&reconciled, scope.number())?;
+            let generation = reconciled.map_or(0, |row| row.generation);
             let mut places = Vec::new();
             for entry in table.iter().during("read rows")? {
                 let (key, value) = entry.during("read a row")?;
                 let row: QuarantineRow = QUARANTINE.open(&key.value(), value.value())?;
-                if row.scope == scope && row.epoch == cursor.epoch && row.seq <= cursor.seq {
+                let is_current = row.generation.is_none_or(|noted| noted >= generation);
+                if is_current && row.scope == scope && row.epoch == cursor.epoch && row.seq <= cursor.seq {
                     places.push(row.seq);
                 }
             }
@@ -249,24 +234,6 @@ impl Store {
                 }
             }
             Ok(None)
-        })
-    }
-
-    /// What was set aside, newest first.
-    ///
-    /// # Errors
-    /// As the disk has it.
-    pub fn quarantined(&self) -> Result<Vec<Quarantined>, StoreError> {
-        self.read(|transaction| {
-            let table = transaction.open_table(QUARANTINE.definition).during("open a table")?;
-            let rows = table.iter().during("read rows")?.rev();
-            rows.map(|entry| {
-                let (key, value) = entry.during("read a row")?;
-                let row: QuarantineRow = QUARANTINE.open(&key.value(), value.value())?;
-                let QuarantineRow { document, reason, carrier, seq, at, bytes, .. } = row;
-                Ok(Quarantined { document, reason, carrier, seq, at, bytes: bytes.len() })
-            })
-            .collect()
         })
     }
 }

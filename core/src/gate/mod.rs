@@ -11,6 +11,7 @@
 mod admit;
 mod apply;
 mod bytes;
+mod claimed;
 mod chunk;
 mod columns;
 mod header;
@@ -18,6 +19,7 @@ mod redo;
 
 pub use admit::{History, Known, Verdict, admit};
 pub use apply::{apply, begin};
+pub use claimed::hash_of;
 pub use chunk::{Checked, check};
 pub use header::Header;
 pub use redo::{Redone, redo};
