@@ -23,6 +23,7 @@ mod names;
 pub mod query;
 pub mod relay_http;
 pub mod relay_stream;
+pub mod quarantine_file;
 pub mod saves_file;
 pub mod settings;
 pub mod store;

@@ -1,15 +1,26 @@
 use axum::Json;
 use axum::extract::State;
 use regard_core::id::to_hex;
+use regard_core::sync::Stuck;
 use regard_core::wire::access::Invitation;
 use regard_core::wire::{Role, access};
 
 use super::Workspace;
 use super::problem::Failure;
+use super::types::quarantine::StuckView;
 use super::types::{DeviceView, InviteAnswer, InviteRequest, LinkAnswer, Problem, ProblemCode, StatusView};
 use crate::names::Names;
 use crate::relay_http;
 use crate::store::StoreError;
+
+/// Changes that were set aside and stuck records that a status names; the others are counted.
+const SET_ASIDE_TOLD: usize = 5;
+
+fn stuck_view(stuck: &Stuck) -> StuckView {
+    let records = stuck.documents.iter().take(SET_ASIDE_TOLD).map(|(_, document)| *document).collect();
+    let reason = stuck.reason.as_ref().map(|reason| reason.detail.clone());
+    StuckView { reason, records, count: stuck.documents.len() }
+}
 
 pub(super) async fn status(State(workspace): State<Workspace>) -> Result<Json<StatusView>, Failure> {
     let engine = workspace.engine.status();
@@ -48,7 +59,9 @@ pub(super) async fn status(State(workspace): State<Workspace>) -> Result<Json<St
             refused: store.refused()?,
             records: store.counts()?.into_iter().collect(),
             devices,
-            set_aside: store.quarantined()?,
+            set_aside: store.quarantined_some(SET_ASIDE_TOLD)?,
+            quarantine: store.quarantine_summary()?,
+            stuck: stuck_view(&engine.stuck),
         })
     });
     view.await.map(Json)

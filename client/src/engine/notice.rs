@@ -38,6 +38,11 @@ pub enum Notice {
         /// Changes that were set aside.
         set_aside: usize,
     },
+    /// What had been set aside is applied after all.
+    Healed {
+        /// How many changes.
+        changes: u64,
+    },
     /// The connection changed.
     Link {
         /// How it stands.

@@ -1,7 +1,9 @@
+use std::fmt::Write;
 use std::path::PathBuf;
 
 use super::super::Context;
 use super::super::error::Failure;
+use super::super::output::plain;
 use super::NOTHING;
 use crate::api::types::{BackupAnswer, BackupRequest, Problem, ProblemCode};
 use crate::api::{Client, Method};
@@ -86,7 +88,15 @@ impl Check {
 fn people(check: &StoreCheck) -> String {
     if check.is_sound() {
         let records = if check.records == 1 { "1 record".into() } else { format!("{} records", check.records) };
-        return format!("Sound: {records}, {} rows.", check.rows);
+        let mut text = format!("Sound: {records}, {} rows.", check.rows);
+        if check.set_aside > 0 {
+            let were = if check.set_aside == 1 { "change of others is" } else { "changes of others are" };
+            let _ = write!(text, "\n{} {were} set aside: `regard quarantine list`", check.set_aside);
+            check.set_aside_first.iter().for_each(|why| {
+                let _ = write!(text, "\n  {}", plain(why));
+            });
+        }
+        return text;
     }
     let more = (check.untold > 0).then(|| format!("and {} more", check.untold));
     check.damage.iter().cloned().chain(more).collect::<Vec<_>>().join("\n")

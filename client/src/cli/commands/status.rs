@@ -5,6 +5,7 @@ use super::super::error::Failure;
 use super::super::output::{BOLD, WARN, plain};
 use super::super::times::ago;
 use super::NOTHING;
+use super::quarantine::dropped;
 use crate::api::Method;
 use crate::api::types::{DeviceView, SHUT_OUT_HINT, StatusView};
 use regard_core::sync::Link;
@@ -69,6 +70,26 @@ fn people(status: &StatusView, runs: bool) -> String {
             "{WARN}Set aside:{WARN:#} a change of record {}: {}",
             change.document,
             plain(&change.reason.detail)
+        );
+    }
+    let told = status.set_aside.len() as u64;
+    if status.quarantine.changes > told {
+        let (all, bytes) = (status.quarantine.changes, status.quarantine.bytes);
+        let _ = writeln!(text, "  {told} of {all} that were set aside, with {bytes} bytes: `regard quarantine list`");
+    }
+    if let Some(dropped) = dropped(status.quarantine.dropped) {
+        let _ = writeln!(text, "{WARN}{dropped}{WARN:#}");
+    }
+    if let Some(reason) = &status.stuck.reason {
+        let _ = writeln!(text, "{WARN}Gets no further:{WARN:#} {}", plain(reason));
+    }
+    if status.stuck.count > 0 {
+        let some: Vec<_> = status.stuck.records.iter().map(|id| id.to_hex()[..8].to_owned()).collect();
+        let more = if status.stuck.count > some.len() { ", …" } else { "" };
+        let _ = writeln!(
+            text,
+            "{WARN}Differs from the relay for ever:{WARN:#} record {}{more}; the others are synchronized",
+            some.join(", ")
         );
     }
     text

@@ -107,6 +107,13 @@ impl Entry {
     }
 }
 
+#[cfg(test)]
+impl Entry {
+    pub(super) fn sized(self, bytes: u64, at: Timestamp) -> Self {
+        Self { bytes, at, ..self }
+    }
+}
+
 impl Index {
     fn read(table: &impl ReadableTable<u64, &'static [u8]>) -> Result<Self, StoreError> {
         let mut index = Self::default();

@@ -15,7 +15,7 @@ use super::aside::{Entry, Index};
 use crate::system::now;
 
 /// The program that tried last what is set aside.
-const TRIED_BY_KEY: &str = "quarantine_tried_by";
+pub(super) const TRIED_BY_KEY: &str = "quarantine_tried_by";
 /// Records whose changes one transaction tries: it ends within a second, and what it holds in memory stays small.
 const RECORDS_TOGETHER: usize = 64;
 

@@ -9,6 +9,7 @@ mod list;
 #[cfg(test)]
 mod tests;
 
+
 pub(super) use aside::Aside;
 pub(super) use heal::{Which, heal, heal_changed, not_begun};
 pub use heal::Retried;
