@@ -109,6 +109,13 @@ pub const CONNECTIONS_IN_VAIN_MAX: u32 = 3;
 pub const PUSHED_IN_VAIN_MAX: u32 = 3;
 /// How often a refused save is made again under a new actor: a second time where two copies of a store meet, and one more.
 pub const REDONE_MAX: u8 = 3;
+/// How long a save of this device may be set aside by another one before it is made again: what only lacked something, or
+/// collided with a copied store, has been healed within seconds.
+pub const REMAKE_PATIENCE: Duration = Duration::from_mins(1);
+/// Saves of this device that others set aside and that are remembered; the oldest go.
+pub const COMPLAINTS_MAX: usize = 256;
+/// Saves among which those are looked for that another device set aside, the newest: 100 ms. An older one is not made again.
+pub const SAVES_LOOKED_AT_MAX: usize = 50_000;
 /// How long a push may stay unanswered before the connection counts as broken: many commits of a busy relay.
 pub const PUSH_PATIENCE: Duration = Duration::from_mins(1);
 

@@ -17,7 +17,7 @@ use regard_core::visibility::{Place, Reached};
 use regard_core::wire::Role;
 use serde::{Deserialize, Serialize};
 
-use self::quarantine::StuckView;
+use self::quarantine::{ComplaintView, StuckView};
 use crate::store::{OutboxCount, QuarantineSummary, Quarantined, RefusedSave, SaveOutcome, ShutOut};
 
 /// A record in a list.
@@ -316,6 +316,9 @@ pub struct StatusView {
     /// How much is set aside.
     #[serde(default)]
     pub quarantine: QuarantineSummary,
+    /// Saves of this device that others could not apply, the newest of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub complaints: Vec<ComplaintView>,
     /// What this device gets no further with.
     #[serde(default, skip_serializing_if = "StuckView::is_nothing")]
     pub stuck: StuckView,

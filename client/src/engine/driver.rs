@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 
 use super::asking::{self, Asking};
 use super::socket::{Incoming, Socket};
-use super::storing::in_store;
+use super::storing::{InStore, answer_complaints, in_store};
 use super::{EngineSchedule, EngineStatus, Notice, renew};
 use crate::store::{ShutOut, Store, StoreError};
 use crate::system::{SteadyClock, SystemEntropy, now};
@@ -82,7 +82,11 @@ impl Driver {
 
     pub(super) async fn run(mut self) {
         while let Some(event) = self.next_event().await {
-            let mut events = VecDeque::from([event]);
+            let mut events = VecDeque::new();
+            if matches!(event, Event::Timer) && self.session.link().is_live() {
+                events.extend(self.work_in_store(answer_complaints).await);
+            }
+            events.push_front(event);
             while let Some(event) = events.pop_front() {
                 let effects = self.session.handle(event, self.clock.now());
                 for effect in effects {
@@ -259,9 +263,15 @@ impl Driver {
 
     /// The store waits for the disk, so it is asked on a thread that may wait.
     async fn store_effect(&mut self, effect: Effect) -> Vec<Event> {
+        self.work_in_store(move |store| in_store(store, effect)).await
+    }
+
+    async fn work_in_store(
+        &mut self,
+        work: impl FnOnce(&Store) -> Result<InStore, StoreError> + Send + 'static,
+    ) -> Vec<Event> {
         let store = Arc::clone(&self.store);
-        let outcome = tokio::task::spawn_blocking(move || in_store(&store, effect)).await;
-        match outcome {
+        match tokio::task::spawn_blocking(move || work(&store)).await {
             Ok(Ok((events, notices))) => {
                 for notice in notices {
                     self.announce(notice);

@@ -1,6 +1,6 @@
 //! What the session wants of the store.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use regard_core::id::UnitId;
 use regard_core::sync::{Effect, Event};
@@ -8,7 +8,7 @@ use regard_core::wire::{Role, Scope};
 
 use super::Notice;
 use crate::names::Names;
-use crate::store::{PeerState, Store, StoreError};
+use crate::store::{Answer, Complaint, PeerState, Store, StoreError};
 use crate::system::{SystemEntropy, now};
 
 /// What the session is to know, its answer first where it waits for one, and what people may want to know.
@@ -18,6 +18,24 @@ pub(super) type InStore = (Vec<Event>, Vec<Notice>);
 pub(super) fn in_store(store: &Store, effect: Effect) -> Result<InStore, StoreError> {
     let (answer, notices) = answered(store, effect)?;
     Ok((answer.into_iter().chain(healed(store)).collect(), notices))
+}
+
+/// Makes again what others could not apply, where it is time for that.
+pub(super) fn answer_complaints(store: &Store) -> Result<InStore, StoreError> {
+    if Names::read(store)?.own_role() == Role::Reader {
+        return Ok((Vec::new(), Vec::new()));
+    }
+    let answered = store.answer_complaints(now(), &mut SystemEntropy)?;
+    let scopes: BTreeSet<Scope> = answered.iter().map(|one| one.scope).collect();
+    let notice = |one: Complaint| {
+        let again = match one.answer {
+            Answer::MadeAgain { save, .. } => Some(save),
+            Answer::Waits | Answer::Left { .. } => None,
+        };
+        Notice::MadeAgain { save: one.save, again }
+    };
+    let events = scopes.into_iter().map(|scope| Event::Saved { scope });
+    Ok((events.collect(), answered.into_iter().map(notice).collect()))
 }
 
 /// What was set aside and has been applied meanwhile, by this effect or by a save before it.
@@ -87,7 +105,10 @@ fn answered(store: &Store, effect: Effect) -> Result<(Option<Event>, Vec<Notice>
                 name: names.device(peer.device),
                 online: peer.online,
             };
-            (None, store.keep_peers(&peers)?.into_iter().map(notice).collect())
+            let complaints = store.hear_complaints(&peers, now())?;
+            let complaints =
+                complaints.into_iter().map(|one| Notice::SetAside { save: one.save, name: names.device(one.device) });
+            (None, store.keep_peers(&peers)?.into_iter().map(notice).chain(complaints).collect())
         }
         Effect::Connect
         | Effect::Close

@@ -83,7 +83,7 @@ impl Store {
         refused
     }
 
-    fn new_actor(&self, writer: &mut Writer<'_>, entropy: &mut dyn Entropy) -> Result<Actor, StoreError> {
+    pub(super) fn new_actor(&self, writer: &mut Writer<'_>, entropy: &mut dyn Entropy) -> Result<Actor, StoreError> {
         let mut nonce = [0; ACTOR_NONCE_BYTES];
         entropy.fill(&mut nonce);
         SETTINGS.put(&mut writer.settings, ACTOR_KEY, &ActorRow { nonce })?;

@@ -222,18 +222,22 @@ impl Store {
         self.read(|transaction| {
             let table = transaction.open_table(RECEIPTS.definition).during("open a table")?;
             let from = (*device.as_bytes(), scope.number(), place.seq);
+            let mut set_aside = None;
             for entry in table.range(from..=(from.0, from.1, u64::MAX)).during("read rows")? {
                 let (key, value) = entry.during("read a row")?;
                 let row: ReceiptRow = RECEIPTS.open(&key.value(), value.value())?;
-                if row.epoch == place.epoch {
-                    return Ok(Some(Receipt {
-                        at: row.at,
-                        set_aside: place.is_exact
-                            && row.except.iter().any(|seq| (place.first_seq..=place.seq).contains(seq)),
-                    }));
+                if row.epoch != place.epoch {
+                    continue;
                 }
+                let is_excepted =
+                    place.is_exact && row.except.iter().any(|seq| (place.first_seq..=place.seq).contains(seq));
+                if !is_excepted {
+                    return Ok(Some(Receipt { at: row.at, set_aside: false }));
+                }
+                // A later report may say that it was applied after all.
+                set_aside.get_or_insert(Receipt { at: row.at, set_aside: true });
             }
-            Ok(None)
+            Ok(set_aside)
         })
     }
 }
@@ -255,7 +259,8 @@ fn save_state(save: SaveRow, reconciled: Option<ReconciledRow>) -> SaveState {
 
 fn keep_receipt(writer: &mut Writer<'_>, device: [u8; 16], applied: &PeerApplied) -> Result<(), StoreError> {
     let key = (device, applied.scope.number(), applied.seq);
-    if RECEIPTS.get::<ReceiptRow>(&writer.receipts, key)?.is_some_and(|row| row.epoch == applied.epoch) {
+    let known: Option<ReceiptRow> = RECEIPTS.get(&writer.receipts, key)?;
+    if known.is_some_and(|row| row.epoch == applied.epoch && row.except == applied.except) {
         return Ok(());
     }
     let row = ReceiptRow { epoch: applied.epoch, at: applied.at, except: applied.except.clone() };

@@ -7,6 +7,7 @@ mod damage;
 mod finding;
 mod migrating;
 mod reconciling;
+mod remaking;
 mod redoing;
 mod saving;
 mod sending;

@@ -9,6 +9,7 @@
 //! 3. [`apply`] hands what passed to Automerge, on a copy, catching panics, and looks whether the change is there afterwards.
 
 mod admit;
+mod again;
 mod apply;
 mod bytes;
 mod claimed;
@@ -18,6 +19,7 @@ mod header;
 mod redo;
 
 pub use admit::{History, Known, Verdict, admit};
+pub use again::{Again, again};
 pub use apply::{apply, begin};
 pub use claimed::hash_of;
 pub use chunk::{Checked, check};

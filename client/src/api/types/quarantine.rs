@@ -8,7 +8,7 @@ use regard_core::time::Timestamp;
 use regard_core::wire::Scope;
 use serde::{Deserialize, Serialize};
 
-use crate::store::QuarantineSummary;
+use crate::store::{Complaint, QuarantineSummary};
 
 /// `GET /v1/quarantine`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,4 +99,14 @@ impl StuckView {
     pub fn is_nothing(&self) -> bool {
         self.reason.is_none() && self.count == 0
     }
+}
+
+/// A save of this device that another one could not apply.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ComplaintView {
+    /// The save, and what was made of it.
+    #[serde(flatten)]
+    pub complaint: Complaint,
+    /// The other device: person and device.
+    pub name: String,
 }

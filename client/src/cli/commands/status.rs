@@ -7,6 +7,8 @@ use super::super::times::ago;
 use super::NOTHING;
 use super::quarantine::dropped;
 use crate::api::Method;
+use crate::api::types::quarantine::ComplaintView;
+use crate::store::Answer;
 use crate::api::types::{DeviceView, SHUT_OUT_HINT, StatusView};
 use regard_core::sync::Link;
 use regard_core::time::Timestamp;
@@ -79,6 +81,16 @@ fn people(status: &StatusView, runs: bool) -> String {
     }
     if let Some(dropped) = dropped(status.quarantine.dropped) {
         let _ = writeln!(text, "{WARN}{dropped}{WARN:#}");
+    }
+    for ComplaintView { complaint, name } in &status.complaints {
+        let records: Vec<_> = complaint.records.iter().map(|id| id.to_hex()[..8].to_owned()).collect();
+        let answer = match &complaint.answer {
+            Answer::Waits => "it is made again unless that passes".to_owned(),
+            Answer::MadeAgain { .. } => "it was made again".to_owned(),
+            Answer::Left { why } => format!("it was not made again: {}", plain(why)),
+        };
+        let (name, records) = (plain(name), records.join(", "));
+        let _ = writeln!(text, "{WARN}Not applied by {name}:{WARN:#} your save of record {records}; {answer}");
     }
     if let Some(reason) = &status.stuck.reason {
         let _ = writeln!(text, "{WARN}Gets no further:{WARN:#} {}", plain(reason));
