@@ -112,10 +112,7 @@ impl<R: Read> Reader<R> {
         Self::begin_as(MAGIC, input)
     }
 
-    pub(crate) fn begin_as<T: for<'b> Decode<'b, ()>>(
-        magic: &[u8; 16],
-        input: R,
-    ) -> Result<(Self, T), Refusal> {
+    pub(crate) fn begin_as<T: for<'b> Decode<'b, ()>>(magic: &[u8; 16], input: R) -> Result<(Self, T), Refusal> {
         let mut reader = Self { input, digest: Sha256::new() };
         let mut found = [0; MAGIC.len()];
         let is_ours = reader.read(&mut found).is_ok() && found == *magic;

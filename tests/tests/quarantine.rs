@@ -142,7 +142,8 @@ fn golden(ana: &Person, folder: &Path) {
         transcript.types(command);
     }
     let masked = transcript.masked();
-    let lines: Vec<_> = masked.lines().map(|line| if line.contains("bytes  ") { "  bytes [count]" } else { line }).collect();
+    let lines: Vec<_> =
+        masked.lines().map(|line| if line.contains("bytes  ") { "  bytes [count]" } else { line }).collect();
     insta::assert_snapshot!("quarantine", lines.join("\n"));
     let (header, rows) = quarantine_file::read(std::fs::File::open(&file).expect("the file")).expect("it reads back");
     assert!(header.program.starts_with("regard "), "{header:?}");

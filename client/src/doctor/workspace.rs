@@ -159,7 +159,8 @@ fn saves(status: &StatusView) -> Vec<Finding> {
     if status.quarantine.changes > 0 {
         let count = counted(status.quarantine.changes, "change of others was", "changes of others were");
         let message = format!("{count} set aside, because they cannot be taken in here");
-        let hint = "`regard quarantine list` says of which records and why. A newer version of Regard may take them in.";
+        let hint =
+            "`regard quarantine list` says of which records and why. A newer version of Regard may take them in.";
         findings.push(Finding::warning("set-aside", message, hint));
     }
     findings

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use regard_core::id::UnitId;
 use regard_core::sync::{Effect, Event};
-use regard_core::wire::{Role, Scope};
+use regard_core::wire::{Peer, Role, Scope};
 
 use super::Notice;
 use crate::names::Names;
@@ -98,18 +98,7 @@ fn answered(store: &Store, effect: Effect) -> Result<(Option<Event>, Vec<Notice>
             store.keep_directory(&directory)?;
             (None, Vec::new())
         }
-        Effect::Peers(peers) => {
-            let names = Names::read(store)?;
-            let notice = |peer: PeerState| Notice::Peer {
-                device: peer.device,
-                name: names.device(peer.device),
-                online: peer.online,
-            };
-            let complaints = store.hear_complaints(&peers, now())?;
-            let complaints =
-                complaints.into_iter().map(|one| Notice::SetAside { save: one.save, name: names.device(one.device) });
-            (None, store.keep_peers(&peers)?.into_iter().map(notice).chain(complaints).collect())
-        }
+        Effect::Peers(peers) => (None, keep_peers(store, &peers)?),
         Effect::Connect
         | Effect::Close
         | Effect::Send(_)
@@ -118,4 +107,15 @@ fn answered(store: &Store, effect: Effect) -> Result<(Option<Event>, Vec<Notice>
         | Effect::Poll { .. }
         | Effect::Separate => (None, Vec::new()),
     })
+}
+
+fn keep_peers(store: &Store, peers: &[Peer]) -> Result<Vec<Notice>, StoreError> {
+    let names = Names::read(store)?;
+    let notice =
+        |peer: PeerState| Notice::Peer { device: peer.device, name: names.device(peer.device), online: peer.online };
+    // Before what they tell is kept: what is new in it is told.
+    let complaints = store.hear_complaints(peers, now())?;
+    let complaints =
+        complaints.into_iter().map(|one| Notice::SetAside { save: one.save, name: names.device(one.device) });
+    Ok(store.keep_peers(peers)?.into_iter().map(notice).chain(complaints).collect())
 }

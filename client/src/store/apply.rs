@@ -302,9 +302,7 @@ impl<'a> Arrival<'a> {
         reason: impl Fn(&Checked) -> Refusal,
     ) -> Result<(), StoreError> {
         let mut places = changes.iter().zip(brought.seqs);
-        places.try_for_each(|(change, seq)| {
-            self.set_aside(writer, of, &change.bytes, (*seq, brought), reason(change))
-        })
+        places.try_for_each(|(change, seq)| self.set_aside(writer, of, &change.bytes, (*seq, brought), reason(change)))
     }
 
     fn set_aside(

@@ -38,11 +38,16 @@ pub struct StoreCheck {
     /// Further damage that is not told.
     pub untold: u64,
     /// Changes of others that are set aside. They are no damage.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_none")]
     pub set_aside: u64,
     /// Why some of them are, in sentences.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub set_aside_first: Vec<String>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over like this")]
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 impl StoreCheck {

@@ -104,7 +104,8 @@ impl Store {
     pub fn hear_complaints(&self, peers: &[Peer], now: Timestamp) -> Result<Vec<Complaint>, StoreError> {
         let known = self.complaints()?;
         let is_of_interest = |peer: &Peer, applied: &PeerApplied| {
-            !applied.except.is_empty() || known.iter().any(|one| (one.device, one.scope) == (peer.device, applied.scope))
+            !applied.except.is_empty()
+                || known.iter().any(|one| (one.device, one.scope) == (peer.device, applied.scope))
         };
         let told = peers.iter().flat_map(|peer| peer.applied.iter().map(move |applied| (peer, applied)));
         let told: Vec<_> = told.filter(|(peer, applied)| is_of_interest(peer, applied)).collect();
@@ -185,11 +186,7 @@ impl Store {
     ///
     /// # Errors
     /// As the disk has it.
-    pub fn answer_complaints(
-        &self,
-        now: Timestamp,
-        entropy: &mut dyn Entropy,
-    ) -> Result<Vec<Complaint>, StoreError> {
+    pub fn answer_complaints(&self, now: Timestamp, entropy: &mut dyn Entropy) -> Result<Vec<Complaint>, StoreError> {
         let is_due = |one: &Complaint| one.answer == Answer::Waits && is_over(one.since, REMAKE_PATIENCE, now);
         if !self.complaints()?.iter().any(is_due) {
             return Ok(Vec::new());
@@ -248,8 +245,16 @@ impl Store {
         }
         let (unit, author, scope) = (UnitId::random(entropy), Some(self.identity().device), complaint.scope);
         let noted = changes.iter().map(|change| (change.row, change.hash)).collect();
-        let row =
-            SaveRow { unit, scope, author, carrier: None, saved_at: now, visible: None, applied_at: now, changes: noted };
+        let row = SaveRow {
+            unit,
+            scope,
+            author,
+            carrier: None,
+            saved_at: now,
+            visible: None,
+            applied_at: now,
+            changes: noted,
+        };
         let number = note_save(writer, &row)?;
         queue(writer, scope, &OutboxRow::new(unit, author, now, changes, Some(number)))?;
         Ok(Answer::MadeAgain { save: unit, tidied })
@@ -297,9 +302,9 @@ fn lacking(
     for entry in writer.saves_of.range((row.0, 0)..=(row.0, u64::MAX)).during("read rows")? {
         let number = entry.during("read a row")?.0.value().1;
         let save: Option<SaveRow> = SAVES.get(&writer.saves, number)?;
-        let Some(save) = save.filter(|save| {
-            save.scope == scope && save.visible.is_some_and(|visible| visible.epoch == epoch)
-        }) else {
+        let Some(save) =
+            save.filter(|save| save.scope == scope && save.visible.is_some_and(|visible| visible.epoch == epoch))
+        else {
             continue;
         };
         let at = changes_at(&save, except).unwrap_or_default();

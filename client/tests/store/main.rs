@@ -7,8 +7,8 @@ mod damage;
 mod finding;
 mod migrating;
 mod reconciling;
-mod remaking;
 mod redoing;
+mod remaking;
 mod saving;
 mod sending;
 

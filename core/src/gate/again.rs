@@ -50,11 +50,8 @@ pub fn again(
     taken(&mut both, &made)?;
     let notes = schema::notes(document.kind());
     let tidy = Edit::Set(notes.into(), document.text(notes).into());
-    let tidied = if both.text(notes) == document.text(notes) {
-        None
-    } else {
-        both.edit(&[tidy], actor, at).map_err(refused)?
-    };
+    let tidied =
+        if both.text(notes) == document.text(notes) { None } else { both.edit(&[tidy], actor, at).map_err(refused)? };
     // Nothing that shows may change where everything has been all the time.
     Ok((both.content() == document.content()).then_some(Again { document: both, made, tidied }))
 }
@@ -113,12 +110,12 @@ impl Saying<'_> {
     fn scalar(&self, name: &str) -> Option<Edit> {
         let value = |document: &Document| document.scalar(name).map(|shown| shown.winner.value);
         let did = value(&self.after);
-        self.is_wanted([value(&self.before), did.clone(), value(self.now), value(self.there)], (name, None)).then(|| {
-            match did {
+        self.is_wanted([value(&self.before), did.clone(), value(self.now), value(self.there)], (name, None)).then(
+            || match did {
                 Some(value) => Edit::Set(name.into(), value),
                 None => Edit::Clear(name.into()),
-            }
-        })
+            },
+        )
     }
 
     fn notes(&self, name: &str) -> Option<Edit> {

@@ -8,8 +8,8 @@ use super::NOTHING;
 use super::quarantine::dropped;
 use crate::api::Method;
 use crate::api::types::quarantine::ComplaintView;
-use crate::store::Answer;
 use crate::api::types::{DeviceView, SHUT_OUT_HINT, StatusView};
+use crate::store::Answer;
 use regard_core::sync::Link;
 use regard_core::time::Timestamp;
 
@@ -66,6 +66,12 @@ fn people(status: &StatusView, runs: bool) -> String {
         let online = if device.online { "online" } else { "offline" };
         let _ = writeln!(text, "  {} is {online}{}{}", device.name, since(device.since), behind(device));
     }
+    troubles(&mut text, status);
+    text
+}
+
+/// What cannot be applied, here and elsewhere, and with what synchronizing gets no further.
+fn troubles(text: &mut String, status: &StatusView) {
     for change in &status.set_aside {
         let _ = writeln!(
             text,
@@ -104,7 +110,6 @@ fn people(status: &StatusView, runs: bool) -> String {
             some.join(", ")
         );
     }
-    text
 }
 
 fn since(time: Option<Timestamp>) -> String {

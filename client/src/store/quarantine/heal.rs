@@ -85,12 +85,7 @@ pub(in super::super) fn heal_changed(
     Ok(healed)
 }
 
-fn has_come(
-    store: &Store,
-    writer: &Writer<'_>,
-    bench: &mut Workbench,
-    entry: &Entry,
-) -> Result<bool, StoreError> {
+fn has_come(store: &Store, writer: &Writer<'_>, bench: &mut Workbench, entry: &Entry) -> Result<bool, StoreError> {
     let Some(awaited) = entry.waits_for else { return Ok(false) };
     Ok(bench.open(store, writer, entry.document)?.is_some_and(|open| open.document.has(awaited)))
 }

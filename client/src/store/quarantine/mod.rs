@@ -9,11 +9,10 @@ mod list;
 #[cfg(test)]
 mod tests;
 
-
 pub(super) use aside::Aside;
-pub(super) use heal::{Which, heal, heal_changed, not_begun};
 pub use heal::Retried;
-pub use list::{Quarantined, QuarantinedChange, QuarantineSummary};
+pub(super) use heal::{Which, heal, heal_changed, not_begun};
+pub use list::{QuarantineSummary, Quarantined, QuarantinedChange};
 
 use minicbor::{Decode, Encode};
 use redb::ReadableTableMetadata;

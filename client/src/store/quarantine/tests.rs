@@ -134,9 +134,9 @@ fn a_transaction_that_fails_leaves_what_was_set_aside_as_it_was() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let store = new_store(&folder.path().join("store"));
     let failed = store.write_documents(|writer, _| {
-        store.aside.with(writer, |writer, index| {
-            set_aside(writer, index, &row(8, vec![1, 2, 3], Cause::Damaged, 1), NOW)
-        })?;
+        store
+            .aside
+            .with(writer, |writer, index| set_aside(writer, index, &row(8, vec![1, 2, 3], Cause::Damaged, 1), NOW))?;
         Err::<(), _>(StoreError::damaged("on purpose"))
     });
     assert!(failed.is_err());

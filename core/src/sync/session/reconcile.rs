@@ -49,7 +49,8 @@ impl Reconcile {
         }
         self.count += entries.len();
         if self.count > INVENTORY_DOCUMENTS_MAX {
-            let detail = format!("the relay's list names more than {INVENTORY_DOCUMENTS_MAX} records of “{}”", self.scope);
+            let detail =
+                format!("the relay's list names more than {INVENTORY_DOCUMENTS_MAX} records of “{}”", self.scope);
             return Err(Refusal::new(Cause::TooLarge, detail));
         }
         self.at = Some(at);
@@ -70,9 +71,8 @@ impl Reconcile {
     }
 
     pub(super) fn fetch_more(&mut self) -> Vec<Effect> {
-        let is_wanted = |difference: &&Difference| {
-            difference.theirs.is_some() && !self.skipped.contains(&difference.document)
-        };
+        let is_wanted =
+            |difference: &&Difference| difference.theirs.is_some() && !self.skipped.contains(&difference.document);
         let mut documents = Vec::new();
         while documents.len() < FETCH_DOCUMENTS_MAX && self.fetched < self.differing.len() {
             documents.extend(self.differing.get(self.fetched).filter(is_wanted).map(|difference| difference.document));
