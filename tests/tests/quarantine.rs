@@ -32,7 +32,7 @@ fn bad_change(by: DeviceId) -> Vec<u8> {
     let (one, other) = (Actor::of_device(by, [1; 4]), Actor::of_device(by, [2; 4]));
     let mut document = Document::new(Kind::Task);
     let edit = |document: &mut Document, text: &str, actor: &Actor| {
-        document.edit(&[set("notes", text)], actor, Timestamp(0)).expect("an edit").expect("a change")
+        document.edit(&[set("description", text)], actor, Timestamp(0)).expect("an edit").expect("a change")
     };
     let before = edit(&mut document, "one two three", &one);
     let mut bytes = edit(&mut document, "one three", &other).bytes;
