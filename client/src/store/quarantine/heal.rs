@@ -1,3 +1,4 @@
+use redb::ReadableTableMetadata;
 use regard_core::error::{Cause, Refusal};
 use regard_core::gate::{self, Checked, Verdict};
 use regard_core::id::{ChangeHash, DocumentId};
@@ -182,6 +183,15 @@ pub(in super::super) fn not_begun(change: &Checked, refusal: Refusal) -> Refusal
     }
 }
 
+fn running() -> String {
+    format!("regard {}, protocol {PROTOCOL_VERSION}", env!("CARGO_PKG_VERSION"))
+}
+
+/// Everything that is set aside has been tried by this program.
+pub(super) fn tried(writer: &mut Writer<'_>) -> Result<(), StoreError> {
+    SETTINGS.put(&mut writer.settings, TRIED_BY_KEY, &running())
+}
+
 impl Store {
     /// Tries everything again that is set aside in some records, or in all where none is named.
     ///
@@ -218,14 +228,16 @@ impl Store {
 
     /// Another version may apply what the one before could not: it tries everything once.
     pub(in super::super) fn retry_as_another_version(&self, now: Timestamp) -> Result<(), StoreError> {
-        let running = format!("regard {}, protocol {PROTOCOL_VERSION}", env!("CARGO_PKG_VERSION"));
-        if self.read_setting::<String>(TRIED_BY_KEY)?.as_ref() == Some(&running) {
+        let is_empty = self.read(|transaction| {
+            transaction.open_table(QUARANTINE.definition).during("open a table")?.is_empty().during("count rows")
+        })?;
+        if is_empty || self.read_setting::<String>(TRIED_BY_KEY)? == Some(running()) {
             return Ok(());
         }
         let retried = self.retry(&[], now)?;
         if retried.applied > 0 {
             tracing::info!("{} of the changes that were set aside are applied by this version", retried.applied);
         }
-        self.write(|writer| SETTINGS.put(&mut writer.settings, TRIED_BY_KEY, &running))
+        self.write(|writer| tried(writer))
     }
 }

@@ -75,6 +75,8 @@ pub(super) fn set_aside(
     };
     QUARANTINE.put(&mut writer.quarantine, number, row)?;
     index.insert(number, Entry::of(row, change));
+    // What is here since before was tried when the store was opened.
+    heal::tried(writer)?;
     keep_within_bounds(writer, index, now)
 }
 
