@@ -85,6 +85,15 @@ pub enum Answer {
     },
 }
 
+impl Answer {
+    fn tidied(&self) -> &[ChangeHash] {
+        match self {
+            Self::MadeAgain { tidied, .. } => tidied,
+            Self::Waits | Self::Left { .. } => &[],
+        }
+    }
+}
+
 impl Store {
     /// Saves of this device that others set aside, newest first.
     ///
@@ -193,10 +202,11 @@ impl Store {
         }
         self.write_documents(|writer, bench| {
             let mut complaints: Vec<Complaint> = SETTINGS.get(&writer.settings, COMPLAINTS_KEY)?.unwrap_or_default();
+            let tidied: HashSet<ChangeHash> = complaints.iter().flat_map(|one| one.answer.tidied()).copied().collect();
             let mut answered = Vec::new();
             for complaint in complaints.iter_mut().filter(|one| is_due(one)) {
                 complaint.answer = if complaint.redone < REDONE_MAX {
-                    self.make_again(writer, bench, complaint, (now, entropy))?
+                    self.make_again(writer, bench, (complaint, &tidied), (now, entropy))?
                 } else {
                     Answer::Left { why: format!("it was made again {REDONE_MAX} times") }
                 };
@@ -211,7 +221,7 @@ impl Store {
         &self,
         writer: &mut Writer<'_>,
         bench: &mut Workbench,
-        complaint: &Complaint,
+        (complaint, tidied_before): (&Complaint, &HashSet<ChangeHash>),
         (now, entropy): (Timestamp, &mut dyn Entropy),
     ) -> Result<Answer, StoreError> {
         let receipt = last_receipt(writer, complaint.device, complaint.scope)?;
@@ -223,7 +233,9 @@ impl Store {
         for row in save.rows() {
             let id = document_row(&writer.documents, row)?.id;
             let lacking = lacking(writer, row, (complaint.scope, complaint.epoch), &except)?;
-            let hashes: Vec<_> = save.changes.iter().filter(|(of, _)| *of == row).map(|(_, hash)| *hash).collect();
+            // What only took away text that stood twice says nothing, and follows what is lacking.
+            let says = |(of, hash): &&(Row, ChangeHash)| *of == row && !tidied_before.contains(hash);
+            let hashes: Vec<_> = save.changes.iter().filter(says).map(|(_, hash)| *hash).collect();
             let open = bench.open(self, writer, id)?.ok_or(StoreError::NoRecord(id))?;
             match gate::again(&open.document, &lacking, &hashes, (&actor, now)) {
                 Ok(again) => prepared.extend(again.map(|again| (id, again))),
