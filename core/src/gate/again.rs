@@ -6,6 +6,7 @@
 //! first is lacking the second cannot be applied either, and need not be.
 
 use std::collections::{BTreeSet, HashSet};
+use std::hash::BuildHasher;
 
 use super::{Verdict, apply, check};
 use crate::error::{Cause, Refusal};
@@ -30,9 +31,9 @@ pub struct Again {
 ///
 /// # Errors
 /// Where the new changes are beyond a bound, or Automerge does not take them.
-pub fn again(
+pub fn again<S: BuildHasher + Clone>(
     document: &Document,
-    lacking: &HashSet<ChangeHash>,
+    lacking: &HashSet<ChangeHash, S>,
     save: &[ChangeHash],
     (actor, at): (&Actor, Timestamp),
 ) -> Result<Option<Again>, Refusal> {
@@ -68,7 +69,7 @@ fn taken(document: &mut Document, change: &StoredChange) -> Result<(), Refusal> 
 }
 
 /// The record as somebody has it who lacks these changes and all that follow them.
-fn without(document: &Document, lacking: &HashSet<ChangeHash>) -> Option<Document> {
+fn without<S: BuildHasher + Clone>(document: &Document, lacking: &HashSet<ChangeHash, S>) -> Option<Document> {
     let mut away = lacking.clone();
     let mut heads: BTreeSet<ChangeHash> = BTreeSet::new();
     // The history stands in an order in which each change follows those that it depends on.

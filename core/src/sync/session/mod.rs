@@ -280,10 +280,11 @@ impl Session {
             effects.push(Effect::Wake(now));
         } else if more {
             let reason = stuck("the relay answers poll after poll that there is more, and none of them leads on");
-            match self.link.is_live() {
-                true => effects.extend(self.give_up(reason, now)),
+            if self.link.is_live() {
+                effects.extend(self.give_up(reason, now));
+            } else {
                 // The connection is tried again all the same, and a poll is due as ever.
-                false => self.given_up = Some(reason),
+                self.given_up = Some(reason);
             }
         } else if is_stale && self.link.is_live() {
             let detail = "the connection stood and brought nothing, though there was something";
