@@ -58,7 +58,7 @@ impl Store {
             let healed = std::mem::take(&mut workbench.healed);
             Ok((outcome, healed, workbench.finish(writer)?))
         })?;
-        unless_durable.is_durable(healed);
+        unless_durable.durable(healed);
         self.keep_loaded(documents);
         Ok(outcome)
     }

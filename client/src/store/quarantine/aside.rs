@@ -80,7 +80,7 @@ pub(in super::super) struct Changing<'a>(&'a Aside);
 
 impl Changing<'_> {
     /// The transaction is durable, and these places are applied.
-    pub(in super::super) fn is_durable(self, healed: Vec<(Scope, u64)>) {
+    pub(in super::super) fn durable(self, healed: Vec<(Scope, u64)>) {
         let aside = self.0;
         std::mem::forget(self);
         if !healed.is_empty() {

@@ -238,6 +238,6 @@ impl Store {
         if retried.applied > 0 {
             tracing::info!("{} of the changes that were set aside are applied by this version", retried.applied);
         }
-        self.write(|writer| tried(writer))
+        self.write(tried)
     }
 }
