@@ -20,6 +20,7 @@ pub mod engine;
 pub mod export;
 pub mod import;
 mod names;
+pub mod quarantine_file;
 pub mod query;
 pub mod relay_http;
 pub mod relay_stream;

@@ -51,8 +51,13 @@ impl<W: Write> Writer<W> {
     /// # Errors
     /// As `out` has it.
     pub fn begin(out: W, header: &Header) -> io::Result<Self> {
+        Self::begin_as(MAGIC, out, header)
+    }
+
+    /// Begins a file of another sort in the same frame.
+    pub(crate) fn begin_as(magic: &[u8; 16], out: W, header: &impl Encode<()>) -> io::Result<Self> {
         let mut writer = Self { out, digest: Sha256::new() };
-        writer.write(MAGIC)?;
+        writer.write(magic)?;
         writer.block(&wire::encode(header))?;
         Ok(writer)
     }
@@ -62,7 +67,11 @@ impl<W: Write> Writer<W> {
     /// # Errors
     /// As `out` has it.
     pub fn units(&mut self, scope: Scope, units: &Vec<Unit>) -> io::Result<()> {
-        self.block(&wire::encode(&Block { scope, units: wire::encode_batch(units) }))
+        self.row(&Block { scope, units: wire::encode_batch(units) })
+    }
+
+    pub(crate) fn row(&mut self, row: &impl Encode<()>) -> io::Result<()> {
+        self.block(&wire::encode(row))
     }
 
     /// Writes the end, without which a reader refuses the file.
@@ -100,9 +109,13 @@ impl<R: Read> Reader<R> {
     /// # Errors
     /// [`Cause::Malformed`] where it is no such file, [`Cause::Damaged`] where it is cut off.
     pub fn begin(input: R) -> Result<(Self, Header), Refusal> {
+        Self::begin_as(MAGIC, input)
+    }
+
+    pub(crate) fn begin_as<T: for<'b> Decode<'b, ()>>(magic: &[u8; 16], input: R) -> Result<(Self, T), Refusal> {
         let mut reader = Self { input, digest: Sha256::new() };
-        let mut magic = [0; MAGIC.len()];
-        let is_ours = reader.read(&mut magic).is_ok() && magic == *MAGIC;
+        let mut found = [0; MAGIC.len()];
+        let is_ours = reader.read(&mut found).is_ok() && found == *magic;
         if !is_ours {
             return Err(Refusal::new(Cause::Malformed, "this is no file of exported saves"));
         }
@@ -116,6 +129,11 @@ impl<R: Read> Reader<R> {
     /// [`Cause::Damaged`] where the file is cut off or changed; [`Cause::Malformed`] or [`Cause::TooLarge`] where it holds
     /// what it should not.
     pub fn next_units(&mut self) -> Result<Option<(Scope, Vec<Unit>)>, Refusal> {
+        let Some(block) = self.next_row::<Block>()? else { return Ok(None) };
+        Ok(Some((block.scope, wire::decode_batch(&block.units, "exported saves")?)))
+    }
+
+    pub(crate) fn next_row<T: for<'b> Decode<'b, ()>>(&mut self) -> Result<Option<T>, Refusal> {
         let Some(block) = self.block()? else {
             let expected = self.digest.clone().finalize();
             let mut found = [0; DIGEST_BYTES];
@@ -125,8 +143,7 @@ impl<R: Read> Reader<R> {
             }
             return Ok(None);
         };
-        let block: Block = wire::decode(&block, "exported saves")?;
-        Ok(Some((block.scope, wire::decode_batch(&block.units, "exported saves")?)))
+        wire::decode(&block, "exported saves").map(Some)
     }
 
     /// `None` for the empty block that ends the file.

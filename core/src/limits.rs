@@ -75,6 +75,11 @@ pub const ORPHAN_AGE_MAX: Duration = Duration::from_hours(7 * 24);
 
 /// Changes set aside on one device; beyond that the oldest go, so that a hostile peer cannot fill the disk.
 pub const QUARANTINE_MAX: usize = 10_000;
+/// Bytes of the changes that are set aside on one device: sixteen of the largest, or as many ordinary ones as there may be.
+pub const QUARANTINE_BYTES_MAX: u64 = 64 << 20;
+/// How long a change is kept that only lacks another one. What it lacks was set aside too, or comes with a comparison of the
+/// logs, within days; after a season nobody brings it any more.
+pub const QUARANTINE_ORPHAN_AGE: Duration = Duration::from_hours(90 * 24);
 
 /// How far ahead of the clock a claimed time may be without being flagged: clocks that nobody sets are off by minutes.
 pub const CLAIM_AHEAD_MAX: Duration = Duration::from_mins(10);
@@ -133,8 +138,32 @@ pub const FETCH_DOCUMENTS_MAX: usize = 1_000;
 pub const INVENTORIES_AT_ONCE_MAX: usize = 2;
 /// How often in a row a relay may call a cursor void before the device waits: each time costs a list of all documents.
 pub const VOID_CURSORS_MAX: u32 = 3;
+/// Frames of a scope in a row that may bring nothing before the connection is left: an excerpt repeats what is here of a record's
+/// history, and a poll overlaps with the connection. At 256 KB a frame these are 64 MB of one record.
+pub const IDLE_FRAMES_MAX: u32 = 256;
+/// How often in a row a record may differ from a log in the same way and be fetched: a fetch that was cut off is made up for
+/// by the next, and what three did not bring, none will.
+pub const RECONCILED_AGAIN_MAX: u32 = 3;
+/// Records that are remembered as differing, a hundred bytes each; those beyond are fetched as ever.
+pub const STUCK_DOCUMENTS_MAX: usize = 10_000;
+/// Records that a relay's list may name, as many as a relay takes: a list without an end fills the memory.
+pub const INVENTORY_DOCUMENTS_MAX: usize = 10_000_000;
+/// Answers in a row to a poll that say there is more and lead nowhere, before the next waits until it is due.
+pub const POLLS_IN_VAIN_MAX: u32 = 3;
+/// Connections in a row that may end within [`KEEPALIVE`] with nothing brought before the waits between them grow: a relay
+/// that is being restarted ends one or two.
+pub const CONNECTIONS_IN_VAIN_MAX: u32 = 3;
+/// Connections in a row that may end before the same push is answered, before that save is named as what ends them.
+pub const PUSHED_IN_VAIN_MAX: u32 = 3;
 /// How often a refused save is made again under a new actor: a second time where two copies of a store meet, and one more.
 pub const REDONE_MAX: u8 = 3;
+/// How long a save of this device may be set aside by another one before it is made again: what only lacked something, or
+/// collided with a copied store, has been healed within seconds.
+pub const REMAKE_PATIENCE: Duration = Duration::from_mins(1);
+/// Saves of this device that others set aside and that are remembered; the oldest go.
+pub const COMPLAINTS_MAX: usize = 256;
+/// Saves among which those are looked for that another device set aside, the newest: 100 ms. An older one is not made again.
+pub const SAVES_LOOKED_AT_MAX: usize = 50_000;
 /// How long a push may stay unanswered before the connection counts as broken: many commits of a busy relay.
 pub const PUSH_PATIENCE: Duration = Duration::from_mins(1);
 

@@ -1,15 +1,31 @@
 use axum::Json;
 use axum::extract::State;
 use regard_core::id::to_hex;
+use regard_core::sync::Stuck;
 use regard_core::wire::access::Invitation;
 use regard_core::wire::{Role, access};
 
 use super::Workspace;
 use super::problem::Failure;
+use super::types::quarantine::{ComplaintView, StuckView};
 use super::types::{DeviceView, InviteAnswer, InviteRequest, LinkAnswer, Problem, ProblemCode, StatusView};
 use crate::names::Names;
 use crate::relay_http;
-use crate::store::StoreError;
+use crate::store::{Store, StoreError};
+
+/// Changes that were set aside and stuck records that a status names; the others are counted.
+const SET_ASIDE_TOLD: usize = 5;
+
+fn complaints(store: &Store, names: &Names) -> Result<Vec<ComplaintView>, StoreError> {
+    let newest = store.complaints()?.into_iter().take(SET_ASIDE_TOLD);
+    Ok(newest.map(|complaint| ComplaintView { name: names.device(complaint.device), complaint }).collect())
+}
+
+fn stuck_view(stuck: &Stuck) -> StuckView {
+    let records = stuck.documents.iter().take(SET_ASIDE_TOLD).map(|(_, document)| *document).collect();
+    let reason = stuck.reason.as_ref().map(|reason| reason.detail.clone());
+    StuckView { reason, records, count: stuck.documents.len() }
+}
 
 pub(super) async fn status(State(workspace): State<Workspace>) -> Result<Json<StatusView>, Failure> {
     let engine = workspace.engine.status();
@@ -48,7 +64,10 @@ pub(super) async fn status(State(workspace): State<Workspace>) -> Result<Json<St
             refused: store.refused()?,
             records: store.counts()?.into_iter().collect(),
             devices,
-            set_aside: store.quarantined()?,
+            set_aside: store.quarantined_some(SET_ASIDE_TOLD)?,
+            quarantine: store.quarantine_summary()?,
+            complaints: complaints(store, &names)?,
+            stuck: stuck_view(&engine.stuck),
         })
     });
     view.await.map(Json)

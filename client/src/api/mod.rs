@@ -13,6 +13,7 @@ mod import;
 mod members;
 mod outbox;
 mod problem;
+mod quarantine;
 mod records;
 mod relay;
 mod sheet;
@@ -88,6 +89,10 @@ pub fn router(workspace: Workspace) -> Router {
         .route("/v1/outbox", get(outbox::list))
         .route("/v1/outbox/export", post(outbox::export))
         .route("/v1/outbox/import", post(outbox::import))
+        .route("/v1/quarantine", get(quarantine::list))
+        .route("/v1/quarantine/retry", post(quarantine::retry))
+        .route("/v1/quarantine/export", post(quarantine::export))
+        .route("/v1/quarantine/{change}", get(quarantine::show))
         .route("/v1/backup", post(backup::backup))
         .route("/v1/check", get(backup::check))
         .route("/v1/watch", get(watch::watch))

@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod edit;
+pub mod quarantine;
 pub mod transfer;
 
 use std::collections::BTreeMap;
@@ -16,7 +17,8 @@ use regard_core::visibility::{Place, Reached};
 use regard_core::wire::Role;
 use serde::{Deserialize, Serialize};
 
-use crate::store::{OutboxCount, Quarantined, RefusedSave, SaveOutcome, ShutOut};
+use self::quarantine::{ComplaintView, StuckView};
+use crate::store::{OutboxCount, QuarantineSummary, Quarantined, RefusedSave, SaveOutcome, ShutOut};
 
 /// A record in a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -309,8 +311,17 @@ pub struct StatusView {
     pub records: BTreeMap<Kind, u64>,
     /// The other devices of the workspace.
     pub devices: Vec<DeviceView>,
-    /// Changes that were set aside.
+    /// Changes that were set aside, the newest of them.
     pub set_aside: Vec<Quarantined>,
+    /// How much is set aside.
+    #[serde(default)]
+    pub quarantine: QuarantineSummary,
+    /// Saves of this device that others could not apply, the newest of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub complaints: Vec<ComplaintView>,
+    /// What this device gets no further with.
+    #[serde(default, skip_serializing_if = "StuckView::is_nothing")]
+    pub stuck: StuckView,
 }
 
 /// Another device.

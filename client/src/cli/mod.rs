@@ -68,6 +68,8 @@ enum Command {
     Status(c::status::Status),
     #[command(subcommand)]
     Outbox(c::outbox::Outbox),
+    #[command(subcommand)]
+    Quarantine(c::quarantine::Quarantine),
     Offline(c::link::Offline),
     Online(c::link::Online),
     Watch(c::watch::Watch),
@@ -139,6 +141,7 @@ async fn run(command: Command, context: &Context<'_>) -> Result<(), Failure> {
         Command::Sync(command) => command.run(context).await,
         Command::Status(command) => command.run(context).await,
         Command::Outbox(command) => command.run(context).await,
+        Command::Quarantine(command) => command.run(context).await,
         Command::Offline(command) => command.run(context).await,
         Command::Online(command) => command.run(context).await,
         Command::Watch(command) => command.run(context).await,

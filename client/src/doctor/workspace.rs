@@ -145,10 +145,22 @@ fn saves(status: &StatusView) -> Vec<Finding> {
         let message = if waiting == 0 { "nothing waits".into() } else { counted(waiting, "save waits", "saves wait") };
         findings.push(Finding::ok("outbox", message));
     }
-    if !status.set_aside.is_empty() {
-        let count = counted(status.set_aside.len() as u64, "change of others was", "changes of others were");
+    if let Some(reason) = &status.stuck.reason {
+        let message = format!("synchronizing gets no further: {reason}");
+        findings.push(Finding::problem("sync", message, "It is tried again by itself. Tell whoever runs the relay."));
+    }
+    if status.stuck.count > 0 {
+        let count = counted(status.stuck.count as u64, "record differs", "records differ");
+        let named = some(&status.stuck.records, status.stuck.count as u64);
+        let message = format!("{count} from the relay's log however often they are compared: {named}");
+        let hint = "The others are synchronized. `regard quarantine list` says what cannot be applied here.";
+        findings.push(Finding::warning("sync", message, hint));
+    }
+    if status.quarantine.changes > 0 {
+        let count = counted(status.quarantine.changes, "change of others was", "changes of others were");
         let message = format!("{count} set aside, because they cannot be taken in here");
-        let hint = "`regard status` says of which records and why. A newer version of Regard may take them in.";
+        let hint =
+            "`regard quarantine list` says of which records and why. A newer version of Regard may take them in.";
         findings.push(Finding::warning("set-aside", message, hint));
     }
     findings

@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 
 use super::asking::{self, Asking};
 use super::socket::{Incoming, Socket};
+use super::storing::InStore;
 use super::{EngineSchedule, EngineStatus, Notice, renew, storing};
 use crate::store::{ShutOut, Store, StoreError};
 use crate::system::{SteadyClock, SystemEntropy, now};
@@ -51,7 +52,7 @@ impl Driver {
         let openings = store.openings();
         let session = Session::new(start_of(&store, schedule)?, clock.now());
         let heard_at = store.contact()?;
-        let first = EngineStatus { link: session.link().clone(), settled: false, heard_at };
+        let first = EngineStatus { link: session.link().clone(), settled: false, heard_at, stuck: session.stuck() };
         let (status, receiver) = watch::channel(first);
         let driver = Self {
             store,
@@ -73,6 +74,12 @@ impl Driver {
 
     pub(super) async fn run(mut self) {
         while let Some(event) = self.next_event().await {
+            if matches!(event, Event::Timer) && self.session.link().is_live() {
+                let answered = |store: &Store| storing::answer_complaints(store, now(), &mut SystemEntropy);
+                for event in self.work_in_store(answered).await {
+                    self.handle(event).await;
+                }
+            }
             self.handle(event).await;
             if self.store.openings() != self.openings {
                 self.begin_anew().await;
@@ -146,6 +153,7 @@ impl Driver {
             link: self.session.link().clone(),
             settled: self.session.is_settled(),
             heard_at: self.heard_at,
+            stuck: self.session.stuck(),
         };
         self.status.send_if_modified(|current| {
             let modified = *current != status;
@@ -171,7 +179,7 @@ impl Driver {
         let store = Arc::clone(&self.store);
         let redo = move || storing::redo(&store, now(), &mut SystemEntropy);
         let redone = tokio::task::spawn_blocking(redo).await;
-        let unavailable = |error: tokio::task::JoinError| Event::Closed {
+        let unavailable = |error: tokio::task::JoinError| Event::Failed {
             reason: Refusal::new(Cause::Unavailable, error.to_string()),
         };
         let redone = redone.map_err(unavailable)?.map_err(|error| store_failed(&error))?;
@@ -179,8 +187,8 @@ impl Driver {
         Ok(redone)
     }
 
-    async fn perform_one(&mut self, effect: Effect) -> Option<Event> {
-        match effect {
+    async fn perform_one(&mut self, effect: Effect) -> Vec<Event> {
+        let event = match effect {
             Effect::Connect => self.connect(),
             Effect::Close => {
                 self.disconnect().await;
@@ -207,8 +215,9 @@ impl Driver {
             | Effect::ApplyExcerpt { .. }
             | Effect::Refill { .. }
             | Effect::Directory(_)
-            | Effect::Peers(_) => self.store_effect(effect).await,
-        }
+            | Effect::Peers(_) => return self.store_effect(effect).await,
+        };
+        event.into_iter().collect()
     }
 
     fn connect(&mut self) -> Option<Event> {
@@ -250,7 +259,7 @@ impl Driver {
         match tokio::task::spawn_blocking(move || store.keep_shut_out(shut_out.as_ref())).await {
             Ok(Ok(())) => None,
             Ok(Err(error)) => Some(store_failed(&error)),
-            Err(error) => Some(Event::Closed { reason: Refusal::new(Cause::Unavailable, error.to_string()) }),
+            Err(error) => Some(Event::Failed { reason: Refusal::new(Cause::Unavailable, error.to_string()) }),
         }
     }
 
@@ -270,19 +279,24 @@ impl Driver {
     }
 
     /// The store waits for the disk, so it is asked on a thread that may wait.
-    async fn store_effect(&mut self, effect: Effect) -> Option<Event> {
+    async fn store_effect(&mut self, effect: Effect) -> Vec<Event> {
+        self.work_in_store(move |store| storing::in_store(store, effect, now(), &mut SystemEntropy)).await
+    }
+
+    async fn work_in_store(
+        &mut self,
+        work: impl FnOnce(&Store) -> Result<InStore, StoreError> + Send + 'static,
+    ) -> Vec<Event> {
         let store = Arc::clone(&self.store);
-        let outcome =
-            tokio::task::spawn_blocking(move || storing::in_store(&store, effect, now(), &mut SystemEntropy)).await;
-        match outcome {
-            Ok(Ok((event, notices))) => {
+        match tokio::task::spawn_blocking(move || work(&store)).await {
+            Ok(Ok((events, notices))) => {
                 for notice in notices {
                     self.announce(notice);
                 }
-                event
+                events
             }
-            Ok(Err(error)) => Some(store_failed(&error)),
-            Err(error) => Some(Event::Closed { reason: Refusal::new(Cause::Unavailable, error.to_string()) }),
+            Ok(Err(error)) => vec![store_failed(&error)],
+            Err(error) => vec![Event::Failed { reason: Refusal::new(Cause::Unavailable, error.to_string()) }],
         }
     }
 
@@ -339,7 +353,7 @@ pub(super) fn store_failed(error: &StoreError) -> Event {
         StoreError::Refused(refusal) => refusal.to_string(),
         other => other.to_string(),
     };
-    Event::Closed { reason: Refusal::new(Cause::Unavailable, detail) }
+    Event::Failed { reason: Refusal::new(Cause::Unavailable, detail) }
 }
 
 fn random<const N: usize>() -> [u8; N] {

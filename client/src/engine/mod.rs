@@ -1,7 +1,7 @@
 //! The engine: keeps the connection to the relay, feeds it from the outbox and drains it into the store.
 //!
-//! All decisions are those of [`regard_core::sync::Session`]; here are its socket, its clock and its hands. [`scopes`], [`redo`]
-//! and [`in_store`] are what the session wants of the store, for whoever drives it by hand.
+//! All decisions are those of [`regard_core::sync::Session`]; here are its socket, its clock and its hands. [`scopes`], [`redo`],
+//! [`in_store`] and [`answer_complaints`] are what the session wants of the store, for whoever drives it by hand.
 
 mod asking;
 mod driver;
@@ -11,14 +11,14 @@ mod socket;
 mod storing;
 
 pub use notice::Notice;
-pub use storing::{InStore, in_store, redo, scopes};
+pub use storing::{InStore, answer_complaints, in_store, redo, scopes};
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use regard_core::error::{Cause, Refusal};
 use regard_core::limits::{ADDRESS_BOOK_EVERY, FRESHNESS_BOUND};
-use regard_core::sync::{Event, Link};
+use regard_core::sync::{Event, Link, Stuck};
 use regard_core::time::Timestamp;
 use regard_core::wire::Scope;
 use tokio::sync::{broadcast, mpsc, watch};
@@ -56,6 +56,8 @@ pub struct EngineStatus {
     pub settled: bool,
     /// When something was last heard from the relay.
     pub heard_at: Option<Timestamp>,
+    /// What it gets no further with.
+    pub stuck: Stuck,
 }
 
 /// A running engine. Dropping the last handle ends it.

@@ -38,6 +38,25 @@ pub enum Notice {
         /// Changes that were set aside.
         set_aside: usize,
     },
+    /// Another device could not apply a save of this one. What it says is made again.
+    SetAside {
+        /// The save.
+        save: UnitId,
+        /// Person and device.
+        name: String,
+    },
+    /// What a save says that another device could not apply has been made again.
+    MadeAgain {
+        /// The save.
+        save: UnitId,
+        /// The save that says the same, where there is one.
+        again: Option<UnitId>,
+    },
+    /// What had been set aside is applied after all.
+    Healed {
+        /// How many changes.
+        changes: u64,
+    },
     /// The connection changed.
     Link {
         /// How it stands.

@@ -1,18 +1,19 @@
 //! What the session wants of the store.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use regard_core::id::{Entropy, UnitId};
 use regard_core::sync::{Effect, Event, Schedule, ScopeStart};
 use regard_core::time::Timestamp;
-use regard_core::wire::{Role, Scope};
+use regard_core::wire::{Peer, Role, Scope};
 
 use super::Notice;
 use crate::names::Names;
-use crate::store::{PeerState, Store, StoreError};
+use crate::store::{Answer, Complaint, PeerState, Store, StoreError};
 
-/// The answer for the session, where it waits for one, and what people may want to know.
-pub type InStore = (Option<Event>, Vec<Notice>);
+/// What the session is to know, its answer first where it waits for one, and what people may want to know.
+pub type InStore = (Vec<Event>, Vec<Notice>);
 
 /// What a session over this store begins with.
 ///
@@ -52,6 +53,46 @@ pub fn in_store(
     now: Timestamp,
     entropy: &mut dyn Entropy,
 ) -> Result<InStore, StoreError> {
+    let (answer, notices) = answered(store, effect, now, entropy)?;
+    Ok((answer.into_iter().chain(healed(store)).collect(), notices))
+}
+
+/// Makes again what others could not apply, where it is time for that. To be asked for whenever the session's timer is due.
+///
+/// # Errors
+/// As the disk has it.
+pub fn answer_complaints(store: &Store, now: Timestamp, entropy: &mut dyn Entropy) -> Result<InStore, StoreError> {
+    if Names::read(store)?.own_role() == Role::Reader {
+        return Ok((Vec::new(), Vec::new()));
+    }
+    let answered = store.answer_complaints(now, entropy)?;
+    let scopes: BTreeSet<Scope> = answered.iter().map(|one| one.scope).collect();
+    let notice = |one: Complaint| {
+        let again = match one.answer {
+            Answer::MadeAgain { save, .. } => Some(save),
+            Answer::Waits | Answer::Left { .. } => None,
+        };
+        Notice::MadeAgain { save: one.save, again }
+    };
+    let events = scopes.into_iter().map(|scope| Event::Saved { scope });
+    Ok((events.collect(), answered.into_iter().map(notice).collect()))
+}
+
+/// What was set aside and has been applied meanwhile, by this effect or by a save before it.
+fn healed(store: &Store) -> impl Iterator<Item = Event> {
+    let mut places: BTreeMap<Scope, Vec<u64>> = BTreeMap::new();
+    for (scope, seq) in store.take_healed() {
+        places.entry(scope).or_default().push(seq);
+    }
+    places.into_iter().map(|(scope, places)| Event::Healed { scope, places })
+}
+
+fn answered(
+    store: &Store,
+    effect: Effect,
+    now: Timestamp,
+    entropy: &mut dyn Entropy,
+) -> Result<(Option<Event>, Vec<Notice>), StoreError> {
     Ok(match effect {
         Effect::ReadOutbox { scope, after } => {
             (Some(Event::Outbox { scope, units: store.read_outbox(scope, after)? }), Vec::new())
@@ -89,26 +130,20 @@ pub fn in_store(
         }
         Effect::ApplyExcerpt { scope, epoch, packed, last } => {
             let records = store.apply_excerpt(scope, epoch, &packed, now)?;
-            (Some(Event::ExcerptApplied { scope, last }), vec![Notice::Arrived { records, set_aside: 0 }])
+            let changed = !records.is_empty();
+            let notice = Notice::Arrived { records, set_aside: 0 };
+            (Some(Event::ExcerptApplied { scope, changed, last }), vec![notice])
         }
         Effect::Refill { scope, at, differing } => {
             let may_write = Names::read(store)?.own_role() != Role::Reader;
             store.refill(scope, at, &differing, may_write, now, &mut || UnitId::random(entropy))?;
-            (Some(Event::Refilled { scope, at }), Vec::new())
+            (Some(Event::Refilled { scope, at, exceptions: store.exceptions(scope)? }), Vec::new())
         }
         Effect::Directory(directory) => {
             store.keep_directory(&directory)?;
             (None, Vec::new())
         }
-        Effect::Peers(peers) => {
-            let names = Names::read(store)?;
-            let notice = |peer: PeerState| Notice::Peer {
-                device: peer.device,
-                name: names.device(peer.device),
-                online: peer.online,
-            };
-            (None, store.keep_peers(&peers)?.into_iter().map(notice).collect())
-        }
+        Effect::Peers(peers) => (None, keep_peers(store, &peers, now)?),
         Effect::Connect
         | Effect::Close
         | Effect::Send(_)
@@ -117,4 +152,15 @@ pub fn in_store(
         | Effect::Poll { .. }
         | Effect::Separate => (None, Vec::new()),
     })
+}
+
+fn keep_peers(store: &Store, peers: &[Peer], now: Timestamp) -> Result<Vec<Notice>, StoreError> {
+    let names = Names::read(store)?;
+    let notice =
+        |peer: PeerState| Notice::Peer { device: peer.device, name: names.device(peer.device), online: peer.online };
+    // Before what they tell is kept: what is new in it is told.
+    let complaints = store.hear_complaints(peers, now)?;
+    let complaints =
+        complaints.into_iter().map(|one| Notice::SetAside { save: one.save, name: names.device(one.device) });
+    Ok(store.keep_peers(peers)?.into_iter().map(notice).chain(complaints).collect())
 }

@@ -1,17 +1,15 @@
 use regard_core::error::{Cause, Refusal};
 use regard_core::gate::{self, Checked, Verdict};
 use regard_core::id::{ChangeHash, DeviceId, DocumentId, EpochId};
-use regard_core::limits::QUARANTINE_MAX;
 use regard_core::time::Timestamp;
-use regard_core::wire::{Cursor, Excerpt, Excerpted, Scope, Segment, Unit};
-
-use redb::{ReadableTable, ReadableTableMetadata};
+use regard_core::wire::{Cursor, Excerpt, Excerpted, Scope, Segment, Unit, UnitChange};
 
 use super::Store;
 use super::documents::Workbench;
-use super::error::{During, StoreError};
-use super::tables::{CURSORS, QUARANTINE, QuarantineRow, Row, SaveRow, VisibleRow};
-use super::transaction::{Writer, next_number};
+use super::error::StoreError;
+use super::quarantine::{self, heal_changed, not_begun};
+use super::tables::{CURSORS, QuarantineRow, Row, SaveRow, VisibleRow};
+use super::transaction::Writer;
 use super::visibility::{generation, note_save, refresh_visible};
 
 /// What a segment brought, durable.
@@ -33,17 +31,17 @@ impl Store {
     /// [`StoreError::Refused`] where the segment does not continue the log; else as the disk has it.
     pub fn apply(&self, scope: Scope, epoch: EpochId, packed: &[u8], now: Timestamp) -> Result<Arrived, StoreError> {
         let segment = Segment::unpack(packed)?;
-        let checked = check_all(&segment)?;
+        let looked = look_at(segment.units.iter().flat_map(|unit| &unit.changes))?;
         self.write_documents(|writer, bench| {
             let start = Cursor::start(self.identity().workspace, scope, epoch);
             let cursor: Option<Cursor> = CURSORS.get(&writer.cursors, scope.number())?;
             let cursor = cursor.filter(|cursor| cursor.epoch == epoch).unwrap_or(start);
-            let end = continue_log(&segment, &checked, cursor)?;
+            let end = continue_log(&segment, &looked, cursor)?;
             let generation = generation(writer, scope)?;
             let mut arrival = Arrival::new(self, scope, Log { epoch, generation }, now);
-            let mut checked = checked.into_iter();
+            let mut looked = looked.into_iter();
             for logged in segment.logged() {
-                let changes: Vec<Checked> = checked.by_ref().take(logged.unit.changes.len()).collect();
+                let changes: Vec<Looked> = looked.by_ref().take(logged.unit.changes.len()).collect();
                 let seqs: Vec<u64> = (logged.first_seq..).take(logged.unit.changes.len()).collect();
                 if seqs.last().is_some_and(|last| *last > cursor.seq) {
                     let brought = Brought { carrier: segment.carrier, visible_at: segment.visible_at, seqs: &seqs };
@@ -51,7 +49,9 @@ impl Store {
                 }
             }
             CURSORS.put(&mut writer.cursors, scope.number(), &end)?;
-            let (except, records) = arrival.finish();
+            let healed = heal_changed(self, writer, bench)?;
+            let (mut except, records) = arrival.finish();
+            except.retain(|place| !healed.contains(place));
             Ok(Arrived { cursor: end, except, records })
         })
     }
@@ -69,15 +69,12 @@ impl Store {
         now: Timestamp,
     ) -> Result<Vec<DocumentId>, StoreError> {
         let excerpt = Excerpt::unpack(packed)?;
-        let check_unit = |unit: &Excerpted| {
-            let changes = unit.unit.changes.iter().map(|change| gate::check(&change.bytes));
-            changes.collect::<Result<Vec<Checked>, Refusal>>()
-        };
-        let checked = excerpt.units.iter().map(check_unit).collect::<Result<Vec<_>, Refusal>>()?;
+        let look_at = |unit: &Excerpted| look_at(&unit.unit.changes);
+        let looked = excerpt.units.iter().map(look_at).collect::<Result<Vec<_>, Refusal>>()?;
         self.write_documents(|writer, bench| {
             let generation = generation(writer, scope)? + 1;
             let mut arrival = Arrival::new(self, scope, Log { epoch, generation }, now);
-            for (Excerpted { carrier, visible_at, seqs, unit }, changes) in excerpt.units.iter().zip(&checked) {
+            for (Excerpted { carrier, visible_at, seqs, unit }, changes) in excerpt.units.iter().zip(&looked) {
                 let brought = Brought { carrier: *carrier, visible_at: *visible_at, seqs };
                 arrival.unit(writer, bench, unit, changes, &brought)?;
             }
@@ -86,20 +83,43 @@ impl Store {
     }
 }
 
-fn check_all(segment: &Segment) -> Result<Vec<Checked>, Refusal> {
-    let changes = segment.units.iter().flat_map(|unit| &unit.changes);
-    // The relay checks with the same bounds: what fails here was changed on its way.
-    changes.map(|change| gate::check(&change.bytes)).collect()
+/// A change of the log.
+enum Looked {
+    /// It is what it claims to be.
+    Checked(Box<Checked>),
+    /// It is not acceptable, and its hash alone is known: the relay, of another version perhaps, took it.
+    Refused { hash: ChangeHash, reason: Refusal },
+}
+
+impl Looked {
+    fn hash(&self) -> ChangeHash {
+        match self {
+            Self::Checked(checked) => checked.header.hash,
+            Self::Refused { hash, .. } => *hash,
+        }
+    }
+}
+
+/// # Errors
+/// Where the bytes of a change are not those that were logged: they were changed on their way.
+fn look_at<'a>(changes: impl IntoIterator<Item = &'a UnitChange>) -> Result<Vec<Looked>, Refusal> {
+    let look = |change: &UnitChange| match gate::check(&change.bytes) {
+        Ok(checked) => Ok(Looked::Checked(Box::new(checked))),
+        Err(reason) => match gate::hash_of(&change.bytes) {
+            Some(hash) => Ok(Looked::Refused { hash, reason }),
+            None => Err(reason),
+        },
+    };
+    changes.into_iter().map(look).collect()
 }
 
 /// The cursor behind the segment, where the segment continues the log at the cursor or overlaps it.
-fn continue_log(segment: &Segment, checked: &[Checked], cursor: Cursor) -> Result<Cursor, Refusal> {
-    let hashes: Vec<ChangeHash> = checked.iter().map(|change| change.header.hash).collect();
+fn continue_log(segment: &Segment, looked: &[Looked], cursor: Cursor) -> Result<Cursor, Refusal> {
     let (mut seq, mut hash) = (segment.first_seq.saturating_sub(1), segment.before);
     let mut meets = (seq == cursor.seq).then_some(hash);
     let changes = segment.units.iter().flat_map(|unit| unit.changes.iter().map(move |change| (unit, change.document)));
-    for ((unit, document), change) in changes.zip(hashes) {
-        hash = hash.then(document, change, unit.id, unit.author, segment.carrier);
+    for ((unit, document), change) in changes.zip(looked) {
+        hash = hash.then(document, change.hash(), unit.id, unit.author, segment.carrier);
         seq += 1;
         if seq == cursor.seq {
             meets = Some(hash);
@@ -169,7 +189,7 @@ impl<'a> Arrival<'a> {
         writer: &mut Writer<'_>,
         bench: &mut Workbench,
         unit: &Unit,
-        changes: &[Checked],
+        changes: &[Looked],
         brought: &Brought<'_>,
     ) -> Result<(), StoreError> {
         let mut taken: Vec<Taken> = Vec::new();
@@ -178,8 +198,22 @@ impl<'a> Arrival<'a> {
         for run in unit.changes.chunk_by(|a, b| a.document == b.document) {
             let range = at..at + run.len();
             at += run.len();
-            let part = Brought { seqs: &brought.seqs[range.clone()], ..*brought };
-            taken.extend(self.run(writer, bench, (unit, run[0].document), &changes[range], &part)?);
+            let of = (unit, run[0].document);
+            let (mut good, mut seqs) = (Vec::with_capacity(run.len()), Vec::with_capacity(run.len()));
+            for ((change, looked), seq) in run.iter().zip(&changes[range.clone()]).zip(&brought.seqs[range]) {
+                match looked {
+                    Looked::Checked(checked) => {
+                        good.push(Checked::clone(checked));
+                        seqs.push(*seq);
+                    }
+                    Looked::Refused { reason, .. } => {
+                        self.set_aside(writer, of, &change.bytes, (*seq, brought), reason.clone())?;
+                    }
+                }
+            }
+            if !good.is_empty() {
+                taken.extend(self.run(writer, bench, of, &good, &Brought { seqs: &seqs, ..*brought })?);
+            }
         }
         let Some(first) = taken.first().map(|taken| taken.row) else { return Ok(()) };
         let [first_seq, seq] = [brought.seqs.iter().min(), brought.seqs.iter().max()].map(|seq| *seq.unwrap_or(&0));
@@ -215,7 +249,7 @@ impl<'a> Arrival<'a> {
         if here.is_some_and(|scope| scope != self.scope) {
             // A document belongs to one scope for ever.
             let refusal = Refusal::new(Cause::NotAllowed, format!("the record does not belong to “{}”", self.scope));
-            self.set_all_aside(writer, (unit, id), changes, brought, &refusal)?;
+            self.set_all_aside(writer, (unit, id), changes, brought, |_| refusal.clone())?;
             return Ok(None);
         }
         let (open, verdicts) = if here.is_some() {
@@ -230,7 +264,8 @@ impl<'a> Arrival<'a> {
                     (bench.begin(writer, id, self.scope, document)?, verdicts)
                 }
                 Err(refusal) => {
-                    self.set_all_aside(writer, (unit, id), changes, brought, &refusal)?;
+                    let reason = |change: &Checked| not_begun(change, refusal.clone());
+                    self.set_all_aside(writer, (unit, id), changes, brought, reason)?;
                     return Ok(None);
                 }
             }
@@ -250,7 +285,7 @@ impl<'a> Arrival<'a> {
             }
         }
         for (change, seq, refusal) in refused {
-            self.set_aside(writer, (unit, id), change, (seq, brought), refusal)?;
+            self.set_aside(writer, (unit, id), &change.bytes, (seq, brought), refusal)?;
         }
         if taken.has_new {
             self.records.push(id);
@@ -264,24 +299,24 @@ impl<'a> Arrival<'a> {
         of: (&Unit, DocumentId),
         changes: &[Checked],
         brought: &Brought<'_>,
-        refusal: &Refusal,
+        reason: impl Fn(&Checked) -> Refusal,
     ) -> Result<(), StoreError> {
         let mut places = changes.iter().zip(brought.seqs);
-        places.try_for_each(|(change, seq)| self.set_aside(writer, of, change, (*seq, brought), refusal.clone()))
+        places.try_for_each(|(change, seq)| self.set_aside(writer, of, &change.bytes, (*seq, brought), reason(change)))
     }
 
     fn set_aside(
         &mut self,
         writer: &mut Writer<'_>,
         (unit, document): (&Unit, DocumentId),
-        change: &Checked,
+        bytes: &[u8],
         (seq, brought): (u64, &Brought<'_>),
         reason: Refusal,
     ) -> Result<(), StoreError> {
         tracing::warn!(%document, seq, %reason, "a change was set aside");
         let row = QuarantineRow {
             document,
-            bytes: change.bytes.clone(),
+            bytes: bytes.to_vec(),
             reason,
             carrier: brought.carrier,
             seq,
@@ -292,13 +327,10 @@ impl<'a> Arrival<'a> {
             author: unit.author,
             saved_at: unit.saved_at,
             visible_at: brought.visible_at,
+            generation: Some(self.log.generation),
         };
-        let number = next_number(&writer.quarantine)?;
-        QUARANTINE.put(&mut writer.quarantine, number, &row)?;
-        if writer.quarantine.len().during("count rows")? > QUARANTINE_MAX as u64 {
-            let oldest = writer.quarantine.first().during("read a row")?.map(|(key, _)| key.value());
-            oldest.map(|key| writer.quarantine.remove(key).during("remove a row").map(drop)).transpose()?;
-        }
+        let now = self.now;
+        self.store.aside.with(writer, |writer, index| quarantine::set_aside(writer, index, &row, now))?;
         self.except.push(seq);
         Ok(())
     }

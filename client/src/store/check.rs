@@ -25,6 +25,9 @@ use super::{FILE, Store};
 /// Damage that is told one by one; one broken table can have a million rows.
 const TOLD_MAX: usize = 100;
 
+/// Changes that were set aside and are told one by one; `regard quarantine list` tells them all.
+const ASIDE_TOLD_MAX: usize = 5;
+
 /// What was found in a store.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct StoreCheck {
@@ -36,6 +39,17 @@ pub struct StoreCheck {
     pub damage: Vec<String>,
     /// Further damage that is not told.
     pub untold: u64,
+    /// Changes of others that are set aside. They are no damage.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub set_aside: u64,
+    /// Why some of them are, in sentences.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub set_aside_first: Vec<String>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over like this")]
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 impl StoreCheck {
@@ -116,7 +130,14 @@ fn look(reading: &ReadTransaction, check: &mut StoreCheck) -> Result<(), StoreEr
     decoded::<_, ReconciledRow>(reading, &t::RECONCILED, check, |_, _, _| Ok(()))?;
     decoded::<_, ReceiptRow>(reading, &t::RECEIPTS, check, |_, _, _| Ok(()))?;
     decoded::<_, PeerRow>(reading, &t::PEERS, check, |_, _, _| Ok(()))?;
-    decoded::<_, QuarantineRow>(reading, &t::QUARANTINE, check, |_, _, _| Ok(()))?;
+    decoded(reading, &t::QUARANTINE, check, |check, _, row: QuarantineRow| {
+        check.set_aside += 1;
+        if check.set_aside_first.len() < ASIDE_TOLD_MAX {
+            let why = format!("a change of record {} at place {}: {}", row.document, row.seq, row.reason.detail);
+            check.set_aside_first.push(why);
+        }
+        Ok(())
+    })?;
     records(reading, check)?;
     saves(reading, check)?;
     outbox(reading, check)

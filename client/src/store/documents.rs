@@ -11,6 +11,7 @@ use regard_core::wire::{HeadsDigest, Scope};
 use super::Store;
 use super::error::{During, StoreError};
 use super::index;
+use super::quarantine::heal_changed;
 use super::tables::{CHANGES, ChangeRef, DOCUMENTS, DocumentRow, IDS, PROJECTIONS, Row, SNAPSHOTS};
 use super::transaction::{Writer, next_number};
 
@@ -48,11 +49,15 @@ impl Store {
         work: impl FnOnce(&mut Writer<'_>, &mut Workbench) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let _writing = self.writing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let (outcome, documents) = self.write(|writer| {
+        let unless_durable = self.aside.changing();
+        let (outcome, healed, documents) = self.write(|writer| {
             let mut workbench = Workbench::default();
             let outcome = work(writer, &mut workbench)?;
-            Ok((outcome, workbench.finish(writer)?))
+            heal_changed(self, writer, &mut workbench)?;
+            let healed = std::mem::take(&mut workbench.healed);
+            Ok((outcome, healed, workbench.finish(writer)?))
         })?;
+        unless_durable.durable(healed);
         self.keep_loaded(documents);
         Ok(outcome)
     }
@@ -69,6 +74,8 @@ impl Store {
 #[derive(Default)]
 pub(super) struct Workbench {
     open: BTreeMap<Row, Open>,
+    /// Places that were set aside and are applied now.
+    pub(super) healed: Vec<(Scope, u64)>,
 }
 
 /// One of them.
@@ -119,6 +126,11 @@ impl Workbench {
         writer.ids.insert(id.as_bytes(), row.0).during("write a row")?;
         let open = Open { row, meta, document, changed: true };
         Ok(self.open.entry(row).or_insert(open))
+    }
+
+    /// The records that changed so far.
+    pub(super) fn changed(&self) -> Vec<DocumentId> {
+        self.open.values().filter(|open| open.changed).map(|open| open.meta.id).collect()
     }
 
     /// Writes what changed: projections, indexes, and snapshots where single changes have piled up.

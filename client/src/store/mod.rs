@@ -21,10 +21,12 @@ mod medium;
 mod migrate;
 mod outbox;
 mod own_saves;
+mod quarantine;
 mod reached;
 mod reconcile;
 mod redo;
 mod refill;
+mod remake;
 mod rows;
 mod salvage;
 mod save;
@@ -45,11 +47,13 @@ pub use identity::{Identity, RelayAccess};
 pub use medium::Medium;
 pub use outbox::{OutboxCount, RefusedSave};
 pub use own_saves::OwnSave;
+pub use quarantine::{QuarantineSummary, Quarantined, QuarantinedChange, Retried};
+pub use remake::{Answer, Complaint};
 pub use salvage::Rebuilt;
 pub use save::{Save, SaveOutcome, Saved, Work};
 pub use settings::Settings;
 pub use troubles::Troubles;
-pub use visibility::{PeerState, Quarantined, SaveState};
+pub use visibility::{PeerState, SaveState};
 
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -63,6 +67,7 @@ use regard_core::record::Document;
 use self::file::File;
 use self::medium::InFolder;
 use self::tables::Row;
+use crate::system::now;
 
 /// The file's name in the store's folder.
 const FILE: &str = "store.redb";
@@ -77,6 +82,7 @@ pub struct Store {
     /// lacks the edit before it, or the same sequence number would be given twice.
     writing: Mutex<()>,
     loaded: Mutex<LruCache<Row, Document>>,
+    aside: quarantine::Aside,
 }
 
 impl Store {
@@ -150,6 +156,7 @@ impl Store {
         let store = Self::over(file, identity);
         store.migrate(format)?;
         store.read(tables::are_all_there)?;
+        store.retry_as_another_version(now())?;
         Ok(store)
     }
 
@@ -160,6 +167,7 @@ impl Store {
             identity: RwLock::new(Arc::new(identity)),
             writing: Mutex::new(()),
             loaded: Mutex::new(LruCache::new(capacity)),
+            aside: quarantine::Aside::default(),
         }
     }
 

@@ -2,22 +2,20 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use redb::ReadableTable;
 use regard_core::error::Cause;
-use regard_core::gate::{self, Redone, Verdict};
-use regard_core::id::{ACTOR_NONCE_BYTES, Actor, ChangeHash, DocumentId, Entropy};
+use regard_core::gate::{self, Redone};
+use regard_core::id::{ACTOR_NONCE_BYTES, Actor, ChangeHash, Entropy};
 use regard_core::limits::REDONE_MAX;
 use regard_core::time::Timestamp;
 use regard_core::wire::Scope;
 
 use super::Store;
-use super::documents::{Open, document_row};
+use super::documents::document_row;
 use super::error::{During, StoreError};
 use super::outbox::{LOOKED_UP, queue};
+use super::quarantine::{Which, heal};
 use super::settings::{ACTOR_KEY, ActorRow};
-use super::tables::{
-    ChangeRef, OUTBOX, OutboxRow, QUARANTINE, QuarantineRow, Row, SAVES, SETTINGS, SaveRow, VisibleRow,
-};
+use super::tables::{ChangeRef, OUTBOX, OutboxRow, Row, SAVES, SETTINGS, SaveRow};
 use super::transaction::Writer;
-use super::visibility::{generation, note_save};
 
 /// Changes that have others in their place.
 type Made = HashMap<(Row, ChangeHash), ChangeHash>;
@@ -50,7 +48,8 @@ impl Store {
                 let Redone { document, made: changes } = gate::redo(&open.document, &hashes, &actor)?;
                 made.extend(changes.into_iter().map(|(old, new)| ((row, old), new.hash)));
                 open.replace(writer, document)?;
-                healed.extend(heal(writer, open, scope, now)?);
+                // What collided with the numbers of these changes does so no more.
+                healed.extend(heal(self, writer, bench, meta.id, (Which::All, now))?);
             }
             for (place, outbox_row) in rows {
                 self.send_again(writer, scope, place, outbox_row, &made)?;
@@ -84,7 +83,7 @@ impl Store {
         refused
     }
 
-    fn new_actor(&self, writer: &mut Writer<'_>, entropy: &mut dyn Entropy) -> Result<Actor, StoreError> {
+    pub(super) fn new_actor(&self, writer: &mut Writer<'_>, entropy: &mut dyn Entropy) -> Result<Actor, StoreError> {
         let mut nonce = [0; ACTOR_NONCE_BYTES];
         entropy.fill(&mut nonce);
         SETTINGS.put(&mut writer.settings, ACTOR_KEY, &ActorRow { nonce })?;
@@ -135,48 +134,4 @@ fn outbox_rows(
         Ok((key.value().1, OUTBOX.open(&key.value(), value.value())?))
     })
     .collect()
-}
-
-/// Tries the changes once more that were set aside in a document, in the order of the log, and answers the places of those
-/// that are applied now.
-fn heal(writer: &mut Writer<'_>, open: &mut Open, scope: Scope, now: Timestamp) -> Result<Vec<u64>, StoreError> {
-    let mut aside = set_aside(writer, open.meta.id, scope)?;
-    aside.sort_by_key(|(_, row)| row.seq);
-    let generation = generation(writer, scope)?;
-    let mut healed = Vec::new();
-    for (number, row) in aside {
-        let Ok(change) = gate::check(&row.bytes) else { continue };
-        let verdict = gate::apply(&mut open.document, std::slice::from_ref(&change)).pop();
-        let Some(Ok(verdict)) = verdict else { continue };
-        if verdict == Verdict::New {
-            open.keep(writer, &change)?;
-        }
-        writer.quarantine.remove(number).during("remove a row")?;
-        healed.push(row.seq);
-        let visible = VisibleRow { epoch: row.epoch, seq: row.seq, at: row.visible_at, first_seq: row.seq, generation };
-        let save = SaveRow {
-            unit: row.unit,
-            scope,
-            author: row.author,
-            carrier: Some(row.carrier),
-            saved_at: row.saved_at,
-            visible: Some(visible),
-            applied_at: now,
-            changes: vec![(open.row, change.header.hash)],
-        };
-        note_save(writer, &save)?;
-    }
-    Ok(healed)
-}
-
-fn set_aside(writer: &Writer<'_>, document: DocumentId, scope: Scope) -> Result<Vec<(u64, QuarantineRow)>, StoreError> {
-    let mut found = Vec::new();
-    for entry in writer.quarantine.iter().during("read rows")? {
-        let (key, value) = entry.during("read a row")?;
-        let row: QuarantineRow = QUARANTINE.open(&key.value(), value.value())?;
-        if row.document == document && row.scope == scope {
-            found.push((key.value(), row));
-        }
-    }
-    Ok(found)
 }

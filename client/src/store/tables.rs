@@ -273,4 +273,7 @@ pub(super) struct QuarantineRow {
     pub(super) saved_at: Timestamp,
     #[n(11)]
     pub(super) visible_at: Timestamp,
+    /// The [`ReconciledRow::generation`] to which `seq` belongs; earlier versions noted none.
+    #[n(12)]
+    pub(super) generation: Option<u64>,
 }

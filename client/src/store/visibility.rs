@@ -1,11 +1,9 @@
 use redb::{ReadableTable, ReadableTableMetadata};
-use regard_core::error::Refusal;
 use regard_core::id::{DeviceId, DocumentId, UnitId};
 use regard_core::limits::RECEIPTS_PER_DEVICE_MAX;
 use regard_core::time::Timestamp;
 use regard_core::visibility::{Place, Receipt};
 use regard_core::wire::{Cursor, Peer, PeerApplied, Scope};
-use serde::{Deserialize, Serialize};
 
 use super::Store;
 use super::documents::{document_row, find_row, is_row_of};
@@ -44,23 +42,6 @@ pub struct PeerState {
     pub online: bool,
     /// Since when it is, or is not.
     pub since: Timestamp,
-}
-
-/// A change that was set aside.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Quarantined {
-    /// The record that it says it belongs to.
-    pub document: DocumentId,
-    /// Why it was not accepted.
-    pub reason: Refusal,
-    /// Who brought it.
-    pub carrier: DeviceId,
-    /// Its place in the log.
-    pub seq: u64,
-    /// When it came.
-    pub at: Timestamp,
-    /// Its size in bytes.
-    pub bytes: usize,
 }
 
 /// Notes a save for the records that it touches, and answers its row.
@@ -146,11 +127,15 @@ impl Store {
         let Some(cursor) = self.cursor(scope)? else { return Ok(Vec::new()) };
         self.read(|transaction| {
             let table = transaction.open_table(QUARANTINE.definition).during("open a table")?;
+            let reconciled = transaction.open_table(RECONCILED.definition).during("open a table")?;
+            let reconciled: Option<ReconciledRow> = RECONCILED.get(&reconciled, scope.number())?;
+            let generation = reconciled.map_or(0, |row| row.generation);
             let mut places = Vec::new();
             for entry in table.iter().during("read rows")? {
                 let (key, value) = entry.during("read a row")?;
                 let row: QuarantineRow = QUARANTINE.open(&key.value(), value.value())?;
-                if row.scope == scope && row.epoch == cursor.epoch && row.seq <= cursor.seq {
+                let is_current = row.generation.is_none_or(|noted| noted >= generation);
+                if is_current && row.scope == scope && row.epoch == cursor.epoch && row.seq <= cursor.seq {
                     places.push(row.seq);
                 }
             }
@@ -240,36 +225,22 @@ impl Store {
         self.read(|transaction| {
             let table = transaction.open_table(RECEIPTS.definition).during("open a table")?;
             let from = (*device.as_bytes(), scope.number(), place.seq);
+            let mut set_aside = None;
             for entry in table.range(from..=(from.0, from.1, u64::MAX)).during("read rows")? {
                 let (key, value) = entry.during("read a row")?;
                 let row: ReceiptRow = RECEIPTS.open(&key.value(), value.value())?;
-                if row.epoch == place.epoch {
-                    return Ok(Some(Receipt {
-                        at: row.at,
-                        set_aside: place.is_exact
-                            && row.except.iter().any(|seq| (place.first_seq..=place.seq).contains(seq)),
-                    }));
+                if row.epoch != place.epoch {
+                    continue;
                 }
+                let is_excepted =
+                    place.is_exact && row.except.iter().any(|seq| (place.first_seq..=place.seq).contains(seq));
+                if !is_excepted {
+                    return Ok(Some(Receipt { at: row.at, set_aside: false }));
+                }
+                // A later report may say that it was applied after all.
+                set_aside.get_or_insert(Receipt { at: row.at, set_aside: true });
             }
-            Ok(None)
-        })
-    }
-
-    /// What was set aside, newest first.
-    ///
-    /// # Errors
-    /// As the disk has it.
-    pub fn quarantined(&self) -> Result<Vec<Quarantined>, StoreError> {
-        self.read(|transaction| {
-            let table = transaction.open_table(QUARANTINE.definition).during("open a table")?;
-            let rows = table.iter().during("read rows")?.rev();
-            rows.map(|entry| {
-                let (key, value) = entry.during("read a row")?;
-                let row: QuarantineRow = QUARANTINE.open(&key.value(), value.value())?;
-                let QuarantineRow { document, reason, carrier, seq, at, bytes, .. } = row;
-                Ok(Quarantined { document, reason, carrier, seq, at, bytes: bytes.len() })
-            })
-            .collect()
+            Ok(set_aside)
         })
     }
 }
@@ -291,7 +262,8 @@ fn save_state(save: SaveRow, reconciled: Option<ReconciledRow>) -> SaveState {
 
 fn keep_receipt(writer: &mut Writer<'_>, device: [u8; 16], applied: &PeerApplied) -> Result<(), StoreError> {
     let key = (device, applied.scope.number(), applied.seq);
-    if RECEIPTS.get::<ReceiptRow>(&writer.receipts, key)?.is_some_and(|row| row.epoch == applied.epoch) {
+    let known: Option<ReceiptRow> = RECEIPTS.get(&writer.receipts, key)?;
+    if known.is_some_and(|row| row.epoch == applied.epoch && row.except == applied.except) {
         return Ok(());
     }
     let row = ReceiptRow { epoch: applied.epoch, at: applied.at, except: applied.except.clone() };

@@ -79,7 +79,7 @@ fn a_change_that_is_not_acceptable_is_set_aside_with_its_reason_and_stops_nothin
     let aside = ben.store.quarantined().expect("what was set aside");
     assert_eq!(
         aside.iter().map(|one| (one.document, one.seq, one.reason.cause)).collect::<Vec<_>>(),
-        [(lost, 1, Cause::NotARecord)]
+        [(lost, 1, Cause::MissingDependency)]
     );
     assert_eq!(ben.text(good, "full_name"), "Carla");
     assert_eq!(ben.store.cursor(SCOPE).expect("a cursor"), Some(log.end));

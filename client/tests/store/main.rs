@@ -12,6 +12,7 @@ mod migrating;
 mod rebuilding;
 mod reconciling;
 mod redoing;
+mod remaking;
 mod saving;
 mod sending;
 

@@ -15,9 +15,11 @@
 //! programs write them and nothing here reads them without a bound.
 
 mod admit;
+mod again;
 mod apply;
 mod bytes;
 mod chunk;
+mod claimed;
 mod columns;
 mod header;
 mod orphans;
@@ -25,8 +27,10 @@ mod redo;
 mod sync_message;
 
 pub use admit::{History, Known, Verdict, admit};
+pub use again::{Again, again};
 pub use apply::{apply, begin};
 pub use chunk::{Checked, check};
+pub use claimed::hash_of;
 pub use header::Header;
 pub use orphans::{Leaving, Orphan, Orphans};
 pub use redo::{Redone, redo};

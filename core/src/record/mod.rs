@@ -29,4 +29,6 @@ pub use document::{Document, LoadError, StoredChange, guarded, panics_are_caught
 pub use edit::{Edit, EditError};
 pub use kind::Kind;
 pub use projection::{Life, Projection};
+pub(crate) use text::merge as merge_text;
+
 pub use read::{Alternative, Conflict, Entry, Scalar, Shown};

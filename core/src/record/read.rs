@@ -216,7 +216,7 @@ impl Document {
     }
 
     /// The changes whose values stand at a field of one value, or at an item or a member of it.
-    pub(super) fn writers(&self, field: &str, item: Option<(&str, Option<&str>)>) -> BTreeSet<ChangeHash> {
+    pub(crate) fn writers(&self, field: &str, item: Option<(&str, Option<&str>)>) -> BTreeSet<ChangeHash> {
         let values = match item {
             None => self.automerge.get_all(ROOT, field),
             Some((item, member)) => match self.container(field) {

@@ -23,7 +23,7 @@ pub(super) fn rewrite(to: &mut Transaction<'_>, text: &ObjId, new: &str) -> Resu
 /// What becomes of `base` when two write it anew apart: words that either took away are gone, and what both added stands,
 /// `theirs` first; what both added alike stands once. Where one took a word away that the other replaced, the space beside it stays, so
 /// that words do not run together.
-pub(super) fn merge(base: &str, mine: &str, theirs: &str) -> String {
+pub(crate) fn merge(base: &str, mine: &str, theirs: &str) -> String {
     let sides = [splices(base, theirs), splices(base, mine)];
     let is_gone = |side: &[Splice], at: usize| side.iter().any(|one| (one.at..one.at + one.delete).contains(&at));
     let added = |side: &[Splice], at: usize| {

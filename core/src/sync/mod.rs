@@ -11,4 +11,4 @@ pub use admission::{Admission, AdmittedIndexes, CheckedUnit, IndexSource, Placed
 pub use backoff::Backoff;
 pub use index::{BadIndex, DocumentIndex, Place};
 pub use reconcile::{Difference, differences};
-pub use session::{Effect, Event, Link, Queued, Schedule, ScopeStart, Session, Start};
+pub use session::{Effect, Event, Link, Queued, Schedule, ScopeStart, Session, Start, Stuck};

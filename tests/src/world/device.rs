@@ -185,10 +185,18 @@ impl Device {
 
     /// Tells its session that the time has come.
     pub fn wake(&mut self, steady: u64) -> Vec<Wish> {
+        let wall = self.clock.at(steady);
+        let mut wishes = Vec::new();
         if let Some(program) = &mut self.program {
             program.wake = None;
+            if program.session.link().is_live() {
+                let answered = engine::answer_complaints(&program.store, wall, &mut self.seed);
+                let events = answered.map_or_else(|error| vec![failed(&mut self.complaint, &error)], |(events, _)| events);
+                wishes.extend(events.into_iter().flat_map(|event| self.handle(event, steady)));
+            }
         }
-        self.handle(Event::Timer, steady)
+        wishes.extend(self.handle(Event::Timer, steady));
+        wishes
     }
 
     /// The socket stands: what the session is told of it.
@@ -257,7 +265,7 @@ fn start_of(store: &Store, seed: &mut Seed) -> Result<Start, StoreError> {
 /// What the engine makes of a store that fails.
 fn failed(complaint: &mut Option<String>, error: &StoreError) -> Event {
     note(complaint, error);
-    Event::Closed { reason: Refusal::new(Cause::Unavailable, error.to_string()) }
+    Event::Failed { reason: Refusal::new(Cause::Unavailable, error.to_string()) }
 }
 
 fn note(complaint: &mut Option<String>, error: &StoreError) {

@@ -11,7 +11,7 @@ fn without_a_store_every_command_says_what_to_do() {
     let nobody = Person::new("Nobody", folder.path());
     let mut transcript = Transcript::of(&nobody, folder.path());
     let id = "8b53159c";
-    let commands: [&[&str]; 28] = [
+    let commands: [&[&str]; 32] = [
         &["up"],
         &["invite"],
         &["member", "list"],
@@ -34,6 +34,10 @@ fn without_a_store_every_command_says_what_to_do() {
         &["outbox", "list"],
         &["outbox", "export", "unsent.saves"],
         &["outbox", "import", "unsent.saves"],
+        &["quarantine", "list"],
+        &["quarantine", "show", id],
+        &["quarantine", "retry"],
+        &["quarantine", "export", "aside.changes"],
         &["offline"],
         &["online"],
         &["watch"],

@@ -1,5 +1,8 @@
+use std::fmt::Write;
+
 use super::super::Context;
 use super::super::error::Failure;
+use super::super::output::plain;
 use super::NOTHING;
 use crate::api::types::{Problem, ProblemCode};
 use crate::api::{Client, Method};
@@ -69,7 +72,15 @@ fn rebuild(context: &Context<'_>) -> Result<(), Failure> {
 
 fn looked_at(check: &StoreCheck) -> String {
     if check.is_sound() {
-        return format!("Sound: {}, {} rows.", count(check.records, "record"), check.rows);
+        let mut text = format!("Sound: {}, {} rows.", count(check.records, "record"), check.rows);
+        if check.set_aside > 0 {
+            let were = if check.set_aside == 1 { "change of others is" } else { "changes of others are" };
+            let _ = write!(text, "\n{} {were} set aside: `regard quarantine list`", check.set_aside);
+            for why in &check.set_aside_first {
+                let _ = write!(text, "\n  {}", plain(why));
+            }
+        }
+        return text;
     }
     told(&check.damage, check.untold)
 }

@@ -20,6 +20,7 @@ pub(super) mod list;
 pub(super) mod man;
 pub(super) mod member;
 pub(super) mod outbox;
+pub(super) mod quarantine;
 pub(super) mod relay;
 pub(super) mod search;
 pub(super) mod show;

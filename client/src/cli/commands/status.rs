@@ -5,8 +5,11 @@ use super::super::error::Failure;
 use super::super::output::{BOLD, WARN, plain};
 use super::super::times::ago;
 use super::NOTHING;
+use super::quarantine::dropped;
 use crate::api::Method;
+use crate::api::types::quarantine::ComplaintView;
 use crate::api::types::{DeviceView, SHUT_OUT_HINT, StatusView};
+use crate::store::Answer;
 use regard_core::sync::Link;
 use regard_core::time::Timestamp;
 
@@ -63,6 +66,12 @@ fn people(status: &StatusView, runs: bool) -> String {
         let online = if device.online { "online" } else { "offline" };
         let _ = writeln!(text, "  {} is {online}{}{}", device.name, since(device.since), behind(device));
     }
+    troubles(&mut text, status);
+    text
+}
+
+/// What cannot be applied, here and elsewhere, and with what synchronizing gets no further.
+fn troubles(text: &mut String, status: &StatusView) {
     for change in &status.set_aside {
         let _ = writeln!(
             text,
@@ -71,7 +80,36 @@ fn people(status: &StatusView, runs: bool) -> String {
             plain(&change.reason.detail)
         );
     }
-    text
+    let told = status.set_aside.len() as u64;
+    if status.quarantine.changes > told {
+        let (all, bytes) = (status.quarantine.changes, status.quarantine.bytes);
+        let _ = writeln!(text, "  {told} of {all} that were set aside, with {bytes} bytes: `regard quarantine list`");
+    }
+    if let Some(dropped) = dropped(status.quarantine.dropped) {
+        let _ = writeln!(text, "{WARN}{dropped}{WARN:#}");
+    }
+    for ComplaintView { complaint, name } in &status.complaints {
+        let records: Vec<_> = complaint.records.iter().map(|id| id.to_hex()[..8].to_owned()).collect();
+        let answer = match &complaint.answer {
+            Answer::Waits => "it is made again unless that passes".to_owned(),
+            Answer::MadeAgain { .. } => "it was made again".to_owned(),
+            Answer::Left { why } => format!("it was not made again: {}", plain(why)),
+        };
+        let (name, records) = (plain(name), records.join(", "));
+        let _ = writeln!(text, "{WARN}Not applied by {name}:{WARN:#} your save of record {records}; {answer}");
+    }
+    if let Some(reason) = &status.stuck.reason {
+        let _ = writeln!(text, "{WARN}Gets no further:{WARN:#} {}", plain(reason));
+    }
+    if status.stuck.count > 0 {
+        let some: Vec<_> = status.stuck.records.iter().map(|id| id.to_hex()[..8].to_owned()).collect();
+        let more = if status.stuck.count > some.len() { ", …" } else { "" };
+        let _ = writeln!(
+            text,
+            "{WARN}Differs from the relay for ever:{WARN:#} record {}{more}; the others are synchronized",
+            some.join(", ")
+        );
+    }
 }
 
 fn since(time: Option<Timestamp>) -> String {

@@ -124,9 +124,15 @@ pub enum Event {
         /// The store's instance counter, raised durably for this connection.
         instance: u64,
     },
-    /// The socket could not be opened, or closed, or the store failed.
+    /// The socket could not be opened, or closed.
     Closed {
         /// Why.
+        reason: Refusal,
+    },
+    /// The store, or what else this device needs of itself, failed. The connection is left, and tried again ever more slowly:
+    /// what failed fails again at once.
+    Failed {
+        /// How.
         reason: Refusal,
     },
     /// A sign of life that is no frame.
@@ -167,6 +173,8 @@ pub enum Event {
     ExcerptApplied {
         /// The scope.
         scope: Scope,
+        /// Whether there was anything new in it.
+        changed: bool,
         /// As the effect said.
         last: bool,
     },
@@ -176,6 +184,15 @@ pub enum Event {
         scope: Scope,
         /// Where the cursor is now.
         at: Cursor,
+        /// Places of this log that are set aside, in order.
+        exceptions: Vec<u64>,
+    },
+    /// What was set aside is applied after all, durably: what it lacked has come, or it was tried again.
+    Healed {
+        /// The scope.
+        scope: Scope,
+        /// Its places.
+        places: Vec<u64>,
     },
     /// Refused saves have been made again and wait in the outbox, durably. What stood in their way may apply now.
     Redone {

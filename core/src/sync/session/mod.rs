@@ -4,6 +4,7 @@
 //! [`Session::handle`] does nothing by itself. The caller owns socket, store and clock, performs each [`Effect`] in order,
 //! and reports back as an [`Event`]. [`Effect::Apply`] and [`Effect::Settle`] must be durable before they are reported.
 
+mod budget;
 mod effect;
 mod freshness;
 mod pull;
@@ -11,13 +12,15 @@ mod push;
 mod reconcile;
 mod scope;
 
+pub use budget::Stuck;
 pub use effect::{Effect, Event, Link, Queued, Schedule, ScopeStart, Start};
 
+use self::budget::stuck;
 use self::freshness::Freshness;
 use self::scope::ScopeState;
 use super::backoff::Backoff;
 use crate::error::{Cause, Refusal};
-use crate::limits::{KEEPALIVE, PEER_PATIENCE, PUSH_PATIENCE};
+use crate::limits::{CONNECTIONS_IN_VAIN_MAX, KEEPALIVE, PEER_PATIENCE, PUSH_PATIENCE};
 use crate::time::Timestamp;
 use crate::wire::{ClientFrame, Cursor, Hello, PROTOCOL_VERSION, PollAnswer, RelayFrame, Scope, UnitOutcome, Welcome};
 
@@ -32,6 +35,10 @@ pub struct Session {
     freshness: Freshness,
     /// Whether this store was told to be a copy and took an identity of its own, since the last connection that stood.
     separated: bool,
+    /// Connections in a row that stood, brought nothing and soon ended.
+    in_vain: u32,
+    /// Why the last connection was given up, until one gets anywhere.
+    given_up: Option<Refusal>,
 }
 
 impl Session {
@@ -46,6 +53,8 @@ impl Session {
             heard_at: now,
             freshness: Freshness::new(start.freshness_bound, now),
             separated: false,
+            in_vain: 0,
+            given_up: None,
         }
     }
 
@@ -53,6 +62,9 @@ impl Session {
     pub fn handle(&mut self, event: Event, now: Timestamp) -> Vec<Effect> {
         let before = self.link.clone();
         let mut effects = self.react(event, now);
+        if self.has_moved() || self.is_settled() {
+            self.given_up = None;
+        }
         if self.link.is_live() {
             effects.extend(self.scopes.iter_mut().filter_map(ScopeState::completed));
             effects.extend(self.scopes.iter_mut().filter_map(|state| state.rest(now)));
@@ -75,6 +87,12 @@ impl Session {
         self.link.is_live() && self.scopes.iter().all(ScopeState::is_settled)
     }
 
+    /// What this device gets no further with.
+    #[must_use]
+    pub fn stuck(&self) -> Stuck {
+        Stuck { reason: self.given_up.clone(), documents: self.scopes.iter().flat_map(ScopeState::stuck).collect() }
+    }
+
     fn react(&mut self, event: Event, now: Timestamp) -> Vec<Effect> {
         match event {
             Event::GoOnline if self.link.is_live() => self.resume(now, true),
@@ -83,6 +101,7 @@ impl Session {
             Event::Timer => self.on_timer(now),
             Event::Connected { instance } if self.link.is_connecting() => self.greet(instance, now),
             Event::Closed { reason } if !self.link.is_at_rest() => self.wait(reason, now),
+            Event::Failed { reason } if !self.link.is_at_rest() => self.give_up(reason, now),
             Event::Heard => {
                 self.heard_at = now;
                 Vec::new()
@@ -94,13 +113,26 @@ impl Session {
             Event::Polled { answers } => self.on_polled(answers, now),
             Event::Separated if !self.link.is_live() && !self.link.is_at_rest() => self.connect(now),
             Event::Saved { scope } => self.state(scope, ScopeState::saved),
-            Event::Applied { scope, cursor, except } => self.state(scope, |state| state.applied(cursor, except)),
-            Event::Redone { scope, healed } => self.state(scope, |state| state.redone(&healed)),
+            Event::Applied { scope, cursor, except } => {
+                self.strictly(scope, now, |state| state.applied(cursor, except))
+            }
+            Event::Healed { scope, places } => self.state(scope, |state| state.healed(&places)),
+            Event::Redone { scope, healed } => {
+                let mut effects = self.state(scope, ScopeState::saved);
+                effects.extend(self.state(scope, |state| state.healed(&healed)));
+                effects
+            }
             Event::Outbox { scope, units } => self.state(scope, |state| state.outbox(units, now)),
             Event::Compared { scope, differing, last } => self.state(scope, |state| state.compared(differing, last)),
-            Event::ExcerptApplied { scope, last } => self.state(scope, |state| state.excerpt_applied(last)),
-            Event::Refilled { scope, at } => self.state(scope, |state| state.refilled(at)),
-            Event::GoOnline | Event::Connected { .. } | Event::Closed { .. } | Event::Separated => Vec::new(),
+            Event::ExcerptApplied { scope, changed, last } => {
+                self.strictly(scope, now, |state| state.excerpt_applied(changed, last))
+            }
+            Event::Refilled { scope, at, exceptions } => self.state(scope, |state| state.refilled(at, exceptions)),
+            Event::GoOnline
+            | Event::Connected { .. }
+            | Event::Closed { .. }
+            | Event::Failed { .. }
+            | Event::Separated => Vec::new(),
         }
     }
 
@@ -139,9 +171,27 @@ impl Session {
         }
         // Two copies of a store would take turns in replacing each other, ever as quickly as the first time.
         // The same where a quota is used up: each try costs the relay a connection.
-        if self.link.is_live() && !matches!(reason.cause, Cause::Replaced | Cause::OverQuota) {
+        let is_repeated = matches!(reason.cause, Cause::Replaced | Cause::OverQuota);
+        if !is_repeated {
+            self.count_connection(now);
+        }
+        if self.link.is_live() && !is_repeated && self.in_vain <= CONNECTIONS_IN_VAIN_MAX {
             self.backoff.reset();
         }
+        let reason = self.named(reason);
+        self.retry_later(reason, now)
+    }
+
+    /// Leaves a connection that gets nowhere, or a store that fails. The next one comes ever later, until one brings something.
+    fn give_up(&mut self, reason: Refusal, now: Timestamp) -> Vec<Effect> {
+        if self.has_moved() {
+            self.backoff.reset();
+        }
+        self.given_up = Some(reason.clone());
+        self.retry_later(reason, now)
+    }
+
+    fn retry_later(&mut self, reason: Refusal, now: Timestamp) -> Vec<Effect> {
         let retry_at = now.after(self.backoff.next_wait());
         let since = match &self.link {
             Link::Waiting { since, .. } => *since,
@@ -206,7 +256,7 @@ impl Session {
     }
 
     fn poll(&mut self, now: Timestamp) -> Effect {
-        self.freshness.asked(now);
+        self.freshness.asks_from(self.scopes.iter().map(ScopeState::position).collect(), now);
         Effect::Poll { wishes: self.scopes.iter().filter_map(ScopeState::wish).collect() }
     }
 
@@ -223,9 +273,19 @@ impl Session {
             is_stale |= state.is_stale(&answer);
             effects.extend(state.polled(answer));
         }
-        if more {
-            self.freshness.ask_again(now);
+        if !more {
+            self.freshness.answered();
+        }
+        if more && self.freshness.ask_again(now) {
             effects.push(Effect::Wake(now));
+        } else if more {
+            let reason = stuck("the relay answers poll after poll that there is more, and none of them leads on");
+            if self.link.is_live() {
+                effects.extend(self.give_up(reason, now));
+            } else {
+                // The connection is tried again all the same, and a poll is due as ever.
+                self.given_up = Some(reason);
+            }
         } else if is_stale && self.link.is_live() {
             let detail = "the connection stood and brought nothing, though there was something";
             effects.extend(self.wait(Refusal::new(Cause::Unavailable, detail), now));
@@ -242,7 +302,7 @@ impl Session {
             RelayFrame::Pushed { scope, number, outcomes, head } => self.on_pushed(scope, number, outcomes, head, now),
             RelayFrame::Segment { scope, packed } => self.state(scope, |state| state.segment(packed)),
             RelayFrame::Advanced { scope, cursor } => self.state(scope, |state| state.advanced(cursor)),
-            RelayFrame::CaughtUp { scope, cursor } => self.state(scope, |state| state.caught_up(cursor)),
+            RelayFrame::CaughtUp { scope, cursor } => self.strictly(scope, now, |state| state.caught_up(cursor)),
             RelayFrame::CursorVoid { scope, head } => self.strictly(scope, now, |state| state.cursor_void(head)),
             RelayFrame::Inventory { scope, at, entries, last } => {
                 self.strictly(scope, now, |state| state.inventory(at, &entries, last))
@@ -283,7 +343,7 @@ impl Session {
         });
         let mut effects = self.strictly(scope, now, |state| state.pushed(number, outcomes, head));
         if let Some(refusal) = later.filter(|_| self.link.is_live()) {
-            effects.extend(self.wait(refusal, now));
+            effects.extend(self.give_up(refusal, now));
         }
         effects
     }
@@ -302,9 +362,34 @@ impl Session {
     ) -> Vec<Effect> {
         match self.scopes.iter_mut().find(|state| state.is_of(scope)).map(work) {
             Some(Ok(effects)) => effects,
-            Some(Err(refusal)) => self.wait(refusal, now),
+            Some(Err(refusal)) => self.give_up(refusal, now),
             None => Vec::new(),
         }
+    }
+}
+
+impl Session {
+    fn has_moved(&self) -> bool {
+        self.scopes.iter().any(ScopeState::has_moved)
+    }
+
+    /// A connection that ends at once and has brought nothing is one more of its sort.
+    fn count_connection(&mut self, now: Timestamp) {
+        let Link::Live { since } = &self.link else { return };
+        let is_in_vain = !self.has_moved() && now < since.after(KEEPALIVE);
+        self.in_vain = if is_in_vain { self.in_vain.saturating_add(1) } else { 0 };
+    }
+
+    /// The reason, with the save at which connection after connection ends.
+    fn named(&mut self, reason: Refusal) -> Refusal {
+        let Some(place) = self.scopes.iter().find_map(ScopeState::pushed_in_vain) else { return reason };
+        let detail = format!(
+            "connection after connection ended before the relay had answered for the save at place {place} of the outbox: {}",
+            reason.detail
+        );
+        let reason = Refusal { detail, ..reason };
+        self.given_up = Some(reason.clone());
+        reason
     }
 }
 

@@ -38,9 +38,14 @@ impl Pull {
     }
 
     /// Goes on at another place: what was known of places before says nothing there.
-    pub(super) fn move_to(&mut self, cursor: Cursor) {
+    pub(super) fn move_to(&mut self, cursor: Cursor, exceptions: Vec<u64>) {
         (self.cursor, self.witness, self.target) = (Some(cursor), None, None);
-        self.except.clear();
+        self.except = exceptions;
+    }
+
+    /// How far the log is applied.
+    pub(super) fn position(&self) -> Option<Cursor> {
+        self.cursor
     }
 
     pub(super) fn witnessed(&mut self, head: Cursor) {
@@ -63,7 +68,13 @@ impl Pull {
 
     pub(super) fn applied(&mut self, cursor: Cursor, except: Vec<u64>) -> Applied {
         self.cursor = Some(cursor);
+        // A place can come twice, by a connection and by a poll.
+        let known = self.except.len();
         self.except.extend(except);
+        if self.except.len() > known {
+            self.except.sort_unstable();
+            self.except.dedup();
+        }
         // As many as the store keeps, and as a relay takes.
         let old = self.except.len().saturating_sub(QUARANTINE_MAX);
         self.except.drain(..old);

@@ -3,7 +3,7 @@ use std::collections::VecDeque;
 use super::effect::{Effect, Queued};
 use crate::error::{Cause, Refusal};
 use crate::id::EpochId;
-use crate::limits::PUSHES_IN_FLIGHT_MAX;
+use crate::limits::{PUSHED_IN_VAIN_MAX, PUSHES_IN_FLIGHT_MAX};
 use crate::time::Timestamp;
 use crate::wire::{ClientFrame, Cursor, Push, Scope, Unit, UnitOutcome, encode_batch};
 
@@ -19,6 +19,9 @@ pub(super) struct Outbox {
     reading: bool,
     in_flight: VecDeque<InFlight>,
     next_number: u64,
+    /// The first place of the push that was the next to be answered when the connection ended, and on how many
+    /// connections in a row it was.
+    cut_off: Option<(u64, u32)>,
 }
 
 #[derive(Debug)]
@@ -30,7 +33,7 @@ struct InFlight {
 
 impl Outbox {
     pub(super) fn new(scope: Scope) -> Self {
-        Self { scope, sent: 0, more: true, reading: false, in_flight: VecDeque::new(), next_number: 1 }
+        Self { scope, sent: 0, more: true, reading: false, in_flight: VecDeque::new(), next_number: 1, cut_off: None }
     }
 
     pub(super) fn is_drained(&self) -> bool {
@@ -39,7 +42,16 @@ impl Outbox {
 
     pub(super) fn disconnected(&mut self) {
         (self.sent, self.more, self.reading) = (0, true, false);
+        if let Some(place) = self.in_flight.front().and_then(|push| push.places.first().copied()) {
+            let before = self.cut_off.filter(|(before, _)| *before == place).map_or(0, |(_, count)| count);
+            self.cut_off = Some((place, before.saturating_add(1)));
+        }
         self.in_flight.clear();
+    }
+
+    /// The place whose push was cut off on so many connections in a row that it may be what ends them.
+    pub(super) fn pushed_in_vain(&self) -> Option<u64> {
+        self.cut_off.filter(|(_, count)| *count >= PUSHED_IN_VAIN_MAX).map(|(place, _)| place)
     }
 
     pub(super) fn connected(&mut self) -> Vec<Effect> {
@@ -91,6 +103,7 @@ impl Outbox {
         if sent.number != number || sent.places.len() != outcomes.len() {
             return Err(unexpected());
         }
+        self.cut_off = None;
         // What follows a save that may pass later is refused for want of it, and may pass then too.
         let mut is_behind = false;
         let settled = sent.places.into_iter().zip(outcomes).filter(|(_, outcome)| match outcome {

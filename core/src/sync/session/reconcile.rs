@@ -1,7 +1,9 @@
+use std::collections::HashSet;
+
 use super::effect::Effect;
 use crate::error::{Cause, Refusal};
 use crate::id::DocumentId;
-use crate::limits::FETCH_DOCUMENTS_MAX;
+use crate::limits::{FETCH_DOCUMENTS_MAX, INVENTORY_DOCUMENTS_MAX};
 use crate::sync::Difference;
 use crate::wire::{ClientFrame, Cursor, Fetch, Scope, unpack_inventory};
 
@@ -14,14 +16,23 @@ pub(super) struct Reconcile {
     at: Option<Cursor>,
     /// The last document of the list so far.
     listed: Option<DocumentId>,
+    /// How many it has named.
+    count: usize,
     differing: Vec<Difference>,
+    /// Of `differing`, those that are not fetched: it has been in vain.
+    skipped: HashSet<DocumentId>,
     /// Of `differing`, how many have been fetched or need not be.
     fetched: usize,
 }
 
 impl Reconcile {
     pub(super) fn new(scope: Scope) -> Self {
-        Self { scope, at: None, listed: None, differing: Vec::new(), fetched: 0 }
+        Self { scope, at: None, listed: None, count: 0, differing: Vec::new(), skipped: HashSet::new(), fetched: 0 }
+    }
+
+    /// The end of the log with which this device is compared.
+    pub(super) fn seq(&self) -> u64 {
+        self.at.map_or(0, |at| at.seq)
     }
 
     pub(super) fn ask(&self) -> Effect {
@@ -36,21 +47,35 @@ impl Reconcile {
         if !is_next || self.at.is_some_and(|known| known != at) || (entries.is_empty() && !last) {
             return Err(Refusal::new(Cause::Malformed, "the relay's list of records is cut off or out of order"));
         }
+        self.count += entries.len();
+        if self.count > INVENTORY_DOCUMENTS_MAX {
+            let detail =
+                format!("the relay's list names more than {INVENTORY_DOCUMENTS_MAX} records of “{}”", self.scope);
+            return Err(Refusal::new(Cause::TooLarge, detail));
+        }
         self.at = Some(at);
         self.listed = entries.last().map(|(document, _)| *document).or(after);
         Ok(Effect::Compare { scope: self.scope, after, entries, last })
     }
 
-    pub(super) fn compared(&mut self, differing: Vec<Difference>, last: bool) -> Vec<Effect> {
+    pub(super) fn compared(
+        &mut self,
+        differing: Vec<Difference>,
+        last: bool,
+        mut is_skipped: impl FnMut(&Difference) -> bool,
+    ) -> Vec<Effect> {
+        let skipped = differing.iter().filter(|difference| is_skipped(difference));
+        self.skipped.extend(skipped.map(|difference| difference.document));
         self.differing.extend(differing);
         if last { self.fetch_more() } else { Vec::new() }
     }
 
     pub(super) fn fetch_more(&mut self) -> Vec<Effect> {
-        let is_there = |difference: &&Difference| difference.theirs.is_some();
+        let is_wanted =
+            |difference: &&Difference| difference.theirs.is_some() && !self.skipped.contains(&difference.document);
         let mut documents = Vec::new();
         while documents.len() < FETCH_DOCUMENTS_MAX && self.fetched < self.differing.len() {
-            documents.extend(self.differing.get(self.fetched).filter(is_there).map(|difference| difference.document));
+            documents.extend(self.differing.get(self.fetched).filter(is_wanted).map(|difference| difference.document));
             self.fetched += 1;
         }
         if !documents.is_empty() {

@@ -1,10 +1,10 @@
+use super::budget::{Budget, Unreconciled};
 use super::effect::{Effect, Queued, Schedule, ScopeStart};
 use super::pull::Pull;
 use super::push::Outbox;
 use super::reconcile::Reconcile;
-use crate::error::{Cause, Refusal};
-use crate::id::EpochId;
-use crate::limits::VOID_CURSORS_MAX;
+use crate::error::Refusal;
+use crate::id::{DocumentId, EpochId};
 use crate::sync::Difference;
 use crate::time::Timestamp;
 use crate::wire::{ClientFrame, Cursor, PollAnswer, Scope, Subscribe, UnitOutcome};
@@ -18,8 +18,8 @@ pub(super) struct ScopeState {
     phase: Phase,
     outbox: Outbox,
     pull: Pull,
-    /// How often in a row the relay said that the cursor is void.
-    voids: u32,
+    budget: Budget,
+    unreconciled: Unreconciled,
     schedule: Schedule,
     /// When the schedule wants the scope to be synchronized next; at once in the beginning.
     due_at: Option<Timestamp>,
@@ -46,7 +46,8 @@ impl ScopeState {
     pub(super) fn new(start: ScopeStart) -> Self {
         let (scope, schedule) = (start.scope, start.schedule);
         let (outbox, pull) = (Outbox::new(scope), Pull::new(start));
-        Self { scope, epoch: None, phase: Phase::Asked, outbox, pull, voids: 0, schedule, due_at: None }
+        let (budget, unreconciled) = (Budget::default(), Unreconciled::default());
+        Self { scope, epoch: None, phase: Phase::Asked, outbox, pull, budget, unreconciled, schedule, due_at: None }
     }
 
     pub(super) fn is_of(&self, scope: Scope) -> bool {
@@ -63,6 +64,7 @@ impl ScopeState {
 
     /// Subscribes where the schedule wants it at the beginning of a connection.
     pub(super) fn begin(&mut self, now: Timestamp) -> Option<Effect> {
+        self.budget.renewed();
         if self.due_at.is_none_or(|due_at| now >= due_at) {
             return Some(self.subscribe());
         }
@@ -102,9 +104,35 @@ impl ScopeState {
     }
 
     pub(super) fn disconnected(&mut self) {
+        self.budget.renewed();
+        self.outside();
+    }
+
+    /// The log is not followed any more.
+    fn outside(&mut self) {
         self.phase = Phase::Asked;
         self.outbox.disconnected();
         self.pull.disconnected();
+    }
+
+    /// Whether this connection has brought anything of the scope.
+    pub(super) fn has_moved(&self) -> bool {
+        self.budget.has_moved()
+    }
+
+    /// The save whose push was cut off again and again, by its place in the outbox.
+    pub(super) fn pushed_in_vain(&self) -> Option<u64> {
+        self.outbox.pushed_in_vain()
+    }
+
+    /// How far the log is applied.
+    pub(super) fn position(&self) -> Option<Cursor> {
+        self.pull.position()
+    }
+
+    /// Documents that no comparison brings together with the log.
+    pub(super) fn stuck(&self) -> impl Iterator<Item = (Scope, DocumentId)> {
+        self.unreconciled.stuck().map(|document| (self.scope, document))
     }
 
     pub(super) fn subscribe(&mut self) -> Effect {
@@ -129,10 +157,10 @@ impl ScopeState {
         effects
     }
 
-    pub(super) fn caught_up(&mut self, cursor: Cursor) -> Vec<Effect> {
-        self.voids = 0;
+    pub(super) fn caught_up(&mut self, cursor: Cursor) -> Result<Vec<Effect>, Refusal> {
+        self.budget.idle(self.scope, cursor.seq)?;
         self.pull.caught_up(cursor);
-        self.follow()
+        Ok(self.follow())
     }
 
     /// The relay has answered the subscription: the cursor is good, and what waits can go out.
@@ -145,13 +173,9 @@ impl ScopeState {
     }
 
     pub(super) fn cursor_void(&mut self, head: Cursor) -> Result<Vec<Effect>, Refusal> {
-        self.voids += 1;
-        if self.voids > VOID_CURSORS_MAX {
-            self.voids = 0;
-            let detail = "the relay takes back again and again where its log ends";
-            return Err(Refusal::new(Cause::Unavailable, detail));
-        }
-        self.disconnected();
+        self.budget.void(self.scope)?;
+        self.outside();
+        self.unreconciled.begin();
         self.epoch = Some(head.epoch);
         let reconcile = Reconcile::new(self.scope);
         let ask = reconcile.ask();
@@ -167,7 +191,8 @@ impl ScopeState {
 
     pub(super) fn compared(&mut self, differing: Vec<Difference>, last: bool) -> Vec<Effect> {
         let Phase::Reconciling(reconcile) = &mut self.phase else { return Vec::new() };
-        reconcile.compared(differing, last)
+        let is_skipped = |difference: &Difference| self.unreconciled.note(difference);
+        reconcile.compared(differing, last, is_skipped)
     }
 
     pub(super) fn excerpt(&mut self, packed: Vec<u8>, last: bool) -> Vec<Effect> {
@@ -175,14 +200,20 @@ impl ScopeState {
         vec![Effect::ApplyExcerpt { scope: self.scope, epoch, packed, last }]
     }
 
-    pub(super) fn excerpt_applied(&mut self, last: bool) -> Vec<Effect> {
-        let Phase::Reconciling(reconcile) = &mut self.phase else { return Vec::new() };
-        if last { reconcile.fetch_more() } else { Vec::new() }
+    pub(super) fn excerpt_applied(&mut self, changed: bool, last: bool) -> Result<Vec<Effect>, Refusal> {
+        let Phase::Reconciling(reconcile) = &mut self.phase else { return Ok(Vec::new()) };
+        if changed {
+            self.budget.brought();
+        } else if !last {
+            self.budget.idle(self.scope, reconcile.seq())?;
+        }
+        Ok(if last { reconcile.fetch_more() } else { Vec::new() })
     }
 
     /// The store stands at the end of the log that the relay listed, and what the log lacks waits in the outbox.
-    pub(super) fn refilled(&mut self, at: Cursor) -> Vec<Effect> {
-        self.pull.move_to(at);
+    pub(super) fn refilled(&mut self, at: Cursor, exceptions: Vec<u64>) -> Vec<Effect> {
+        self.pull.move_to(at, exceptions);
+        self.unreconciled.end();
         if !matches!(self.phase, Phase::Reconciling(_)) {
             return Vec::new();
         }
@@ -200,16 +231,20 @@ impl ScopeState {
         self.is_following() && (!answer.is_valid || !answer.segments.is_empty()) && self.pull.is_before(answer.head)
     }
 
-    pub(super) fn applied(&mut self, cursor: Cursor, except: Vec<u64>) -> Vec<Effect> {
+    pub(super) fn applied(&mut self, cursor: Cursor, except: Vec<u64>) -> Result<Vec<Effect>, Refusal> {
+        if self.pull.is_before(cursor) {
+            self.budget.moved();
+        } else {
+            self.budget.idle(self.scope, cursor.seq)?;
+        }
         let receipt = self.pull.applied(cursor, except);
-        if self.is_following() { vec![Effect::Send(ClientFrame::Applied(receipt))] } else { Vec::new() }
+        Ok(if self.is_following() { vec![Effect::Send(ClientFrame::Applied(receipt))] } else { Vec::new() })
     }
 
-    pub(super) fn redone(&mut self, healed: &[u64]) -> Vec<Effect> {
-        let mut effects = self.saved();
-        let receipt = self.pull.healed(healed).filter(|_| self.is_following());
-        effects.extend(receipt.map(|receipt| Effect::Send(ClientFrame::Applied(receipt))));
-        effects
+    /// Places that were set aside are applied after all.
+    pub(super) fn healed(&mut self, places: &[u64]) -> Vec<Effect> {
+        let receipt = self.pull.healed(places).filter(|_| self.is_following());
+        receipt.map(|receipt| Effect::Send(ClientFrame::Applied(receipt))).into_iter().collect()
     }
 
     pub(super) fn saved(&mut self) -> Vec<Effect> {
@@ -229,6 +264,9 @@ impl ScopeState {
     ) -> Result<Vec<Effect>, Refusal> {
         let Some(epoch) = self.epoch.filter(|_| self.is_following()) else { return Ok(Vec::new()) };
         self.pull.witnessed(head);
+        if outcomes.iter().any(|outcome| matches!(outcome, UnitOutcome::Visible { .. })) {
+            self.budget.moved();
+        }
         self.outbox.on_pushed(epoch, number, outcomes, head)
     }
 

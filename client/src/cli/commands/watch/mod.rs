@@ -68,6 +68,11 @@ fn people(notice: &Notice) -> String {
         Notice::Arrived { records, set_aside } => {
             format!("arrived: {}; {} set aside", count(records.len(), "changed record"), count(*set_aside, "change"))
         }
+        Notice::SetAside { save, name } => format!("{} could not apply your save {save}", plain(name)),
+        Notice::MadeAgain { save, again: Some(again) } => format!("made again for others: save {save}, as {again}"),
+        Notice::MadeAgain { save, again: None } => format!("not made again for others: save {save}"),
+        Notice::Healed { changes: 1 } => "applied after all: one change that was set aside".into(),
+        Notice::Healed { changes } => format!("applied after all: {changes} changes that were set aside"),
         Notice::Link { link: Link::Live { .. } } => "online".into(),
         Notice::Link { link: Link::Connecting { .. } } => "connecting".into(),
         Notice::Link { link: Link::Waiting { reason, .. } } => format!("offline: {}", plain(&reason.detail)),

@@ -1,3 +1,4 @@
+mod budget;
 mod freshness;
 mod reconcile;
 mod schedule;

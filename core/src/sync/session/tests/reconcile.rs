@@ -57,9 +57,9 @@ fn a_void_cursor_is_followed_by_comparing_fetching_refilling_and_only_then_by_pu
     let effects = session.handle(Event::Frame(excerpt), Timestamp(0));
     let apply = Effect::ApplyExcerpt { scope: SCOPE, epoch: other.epoch, packed: vec![7], last: true };
     assert_eq!(effects, vec![apply]);
-    let effects = session.handle(Event::ExcerptApplied { scope: SCOPE, last: true }, Timestamp(0));
+    let effects = session.handle(Event::ExcerptApplied { scope: SCOPE, changed: true, last: true }, Timestamp(0));
     assert_eq!(effects, vec![Effect::Refill { scope: SCOPE, at: other, differing: vec![theirs, ours] }]);
-    let effects = session.handle(Event::Refilled { scope: SCOPE, at: other }, Timestamp(0));
+    let effects = session.handle(Event::Refilled { scope: SCOPE, at: other, exceptions: Vec::new() }, Timestamp(0));
     let subscribe = Subscribe { scope: SCOPE, from: Some(other), witness: None };
     assert_eq!(effects, vec![Effect::Send(ClientFrame::Subscribe(subscribe))]);
     let effects = session.handle(caught_up(other), Timestamp(0));
@@ -88,7 +88,7 @@ fn many_documents_are_fetched_a_bounded_number_at_a_time() {
         other => panic!("{other:?}"),
     };
     assert_eq!(fetched(&session.handle(compared, Timestamp(0))), FETCH_DOCUMENTS_MAX);
-    let applied = |last| Event::ExcerptApplied { scope: SCOPE, last };
+    let applied = |last| Event::ExcerptApplied { scope: SCOPE, changed: true, last };
     assert_eq!(session.handle(applied(false), Timestamp(0)), Vec::new());
     assert_eq!(fetched(&session.handle(applied(true), Timestamp(0))), 1);
     assert!(matches!(session.handle(applied(true), Timestamp(0))[..], [Effect::Refill { .. }]));
