@@ -23,6 +23,12 @@ impl Seed {
         Self(seed)
     }
 
+    /// The choices that follow from a number.
+    #[must_use]
+    pub const fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
     /// A number below `bound`.
     ///
     /// # Panics
