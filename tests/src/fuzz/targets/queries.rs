@@ -1,5 +1,5 @@
 use jiff::tz::TimeZone;
-use regard_client::query::{self, Now, Test, Value, Weekdays, moment};
+use regard_client::query::{self, Now, QUERY_CHARS_MAX, Test, Value, Weekdays, moment};
 
 use super::records::AT;
 use crate::fuzz::{Form, Target};
@@ -51,7 +51,10 @@ fn run(input: &[u8]) -> String {
     match query::parse(&text) {
         Ok(query) => {
             let written = query.to_string();
-            assert_eq!(query::parse(&written).as_ref(), Ok(&query), "it reads the same: {written}");
+            // Quotes and backslashes are added, and can be too many.
+            if written.chars().count() <= QUERY_CHARS_MAX {
+                assert_eq!(query::parse(&written).as_ref(), Ok(&query), "it reads the same: {written}");
+            }
             let tests = query.terms.iter().map(|term| match &term.test {
                 Test::Word(_) => "word".to_owned(),
                 Test::Compare { key, operator, value } => {
