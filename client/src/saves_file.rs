@@ -215,6 +215,8 @@ mod tests {
             changed[at] ^= 1;
             assert!(read(&changed).is_err(), "byte {at}");
         }
+        let longer = [whole, vec![0]].concat();
+        assert!(read(&longer).is_err_and(|refusal| refusal.detail.ends_with("something follows its end")));
         let foreign = read(b"From: ana@x.example\r\n\r\nHello").map_err(|refusal| refusal.detail);
         assert_eq!(foreign, Err("this is no file of exported saves".into()));
     }

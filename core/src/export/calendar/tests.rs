@@ -74,6 +74,18 @@ fn owned(lines: &[&str]) -> Vec<String> {
     lines.iter().map(|line| (*line).to_owned()).collect()
 }
 
+/// The event was kept with the zone, beside being a record of its own, and every export of the record held both.
+#[test]
+fn an_event_in_a_time_zone_is_exported_once() {
+    let event = "BEGIN:VEVENT\nUID:1\nDTSTART;TZID=Here:20261103T070000\nEND:VEVENT\n";
+    let zone = "BEGIN:VTIMEZONE\nTZID:Here\nX-A:b\n";
+    let record = imported(&format!("BEGIN:VCALENDAR\n{zone}{event}END:VTIMEZONE\nEND:VCALENDAR\n"));
+    let text = calendar(&record).expect("a calendar");
+    assert_eq!(text.matches("BEGIN:VEVENT").count(), 1, "{text}");
+    assert!(text.contains("TZID:Here\r\nX-A:b\r\nEND:VTIMEZONE"), "{text}");
+    assert_eq!(imported(&text).content(), record.content());
+}
+
 #[test]
 fn an_event_that_nobody_edited_comes_back_as_it_was() {
     let mut expected: Vec<String> = EVENT.split_terminator("\r\n").map(str::to_owned).collect();
