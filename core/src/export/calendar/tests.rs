@@ -86,6 +86,17 @@ fn an_event_in_a_time_zone_is_exported_once() {
     assert_eq!(imported(&text).content(), record.content());
 }
 
+/// The control character was left out of the export, which then began an event that nothing ended.
+#[test]
+fn what_is_no_beginning_does_not_become_one() {
+    let record =
+        imported("BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:1\nB\0EGIN:VEVENT\nX-A:b\0c\nEND:VEVENT\nEND:VCALENDAR\n");
+    let text = calendar(&record).expect("a calendar");
+    assert_eq!(text.matches("BEGIN:VEVENT").count(), 1, "{text}");
+    assert!(text.contains("X-A:bc\r\n"), "{text}");
+    assert_eq!(calendar(&imported(&text)), Some(text));
+}
+
 #[test]
 fn an_event_that_nobody_edited_comes_back_as_it_was() {
     let mut expected: Vec<String> = EVENT.split_terminator("\r\n").map(str::to_owned).collect();

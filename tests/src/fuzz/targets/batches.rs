@@ -68,6 +68,8 @@ fn seeds() -> Vec<Vec<u8>> {
     let start = Cursor::start(WorkspaceId::from_bytes([1; 16]), Scope::Records, EpochId::from_bytes([2; 16]));
     let segment = Segment { carrier, visible_at: AT, first_seq: 5, before: start.hash, units: units.clone() };
     let small = Segment { units: vec![unit(9, vec![(document(1), vec![1, 2, 3])])], ..segment.clone() };
+    // Counting on from there once went beyond the last number.
+    let far = Segment { first_seq: u64::MAX, ..small.clone() };
     let excerpted = |unit: &Unit| Excerpted {
         carrier,
         visible_at: AT,
@@ -77,5 +79,5 @@ fn seeds() -> Vec<Vec<u8>> {
     let excerpt = Excerpt { units: units.iter().map(excerpted).collect() };
     let inventory = pack_inventory(&[(document(1), HeadsDigest::of(&[])), (document(2), HeadsDigest::of(&[]))]);
     let bomb = wire::compress(&vec![0x80; 1 << 20]);
-    vec![segment.pack(), small.pack(), excerpt.pack(), wire::encode_batch(&units), inventory, bomb]
+    vec![segment.pack(), small.pack(), far.pack(), excerpt.pack(), wire::encode_batch(&units), inventory, bomb]
 }

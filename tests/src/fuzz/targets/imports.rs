@@ -121,7 +121,7 @@ const fn target(
     seeds: fn() -> Vec<Vec<u8>>,
     run: fn(&[u8]) -> String,
 ) -> Target {
-    Target { name, promise: PROMISE, form: Form::Text, words, seeds, run, short_run: 300 }
+    Target { name, promise: PROMISE, form: Form::Text, words, seeds, run, short_run: 150 }
 }
 
 pub(super) const MAIL: Target =
