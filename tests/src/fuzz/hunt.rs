@@ -127,7 +127,7 @@ impl Hunt {
             }
             Err(message) => {
                 let is_new = self.broken.insert(without_numbers(&message));
-                is_new.then(|| Finding { target: self.target.name, input, message })
+                is_new.then_some(Finding { target: self.target.name, input, message })
             }
         }
     }

@@ -111,10 +111,10 @@ fn head(major: u8, argument: u64) -> Vec<u8> {
     let bytes = argument.to_be_bytes();
     match argument {
         0..24 => vec![first | bytes[7]],
-        24..=0xff => vec![first | 24, bytes[7]],
-        0x100..=0xffff => [&[first | 25], &bytes[6..]].concat(),
-        0x1_0000..=0xffff_ffff => [&[first | 26], &bytes[4..]].concat(),
-        _ => [&[first | 27], &bytes[..]].concat(),
+        24..=0xff => vec![first + 24, bytes[7]],
+        0x100..=0xffff => [&[first + 25], &bytes[6..]].concat(),
+        0x1_0000..=0xffff_ffff => [&[first + 26], &bytes[4..]].concat(),
+        _ => [&[first + 27], &bytes[..]].concat(),
     }
 }
 

@@ -46,7 +46,7 @@ fn run(input: &[u8]) -> String {
     }
     let mut grown = base.clone();
     let verdicts = gate::apply(&mut grown, &checked);
-    ways.extend(verdicts.iter().map(|verdict| super::cause(verdict)));
+    ways.extend(verdicts.iter().map(super::cause));
     judged(base, &grown, &checked, &verdicts);
     // What took nothing in is as it was, and was looked at before.
     if verdicts.contains(&Ok(Verdict::New)) {

@@ -155,7 +155,7 @@ fn segment(how: u8, scope: Scope, world: &mut World) -> Vec<u8> {
     }
     let before = place(how, scope, world);
     let change = |_| UnitChange { document: DocumentId::from_bytes([how; 16]), bytes: vec![how] };
-    let changes = (0..1 + (how >> 4 & 3)).map(change).collect();
+    let changes = (0..=(how >> 4 & 3)).map(change).collect();
     let unit =
         Unit { id: UnitId::from_bytes([how; 16]), author: None, saved_at: Timestamp(0), changes, signature: None };
     let first_seq = before.seq.saturating_add(1);
