@@ -141,7 +141,9 @@ impl<R: Read> Reader<R> {
             if found != expected[..] {
                 return Err(damaged("its checksum does not match"));
             }
-            return Ok(None);
+            let mut behind = Vec::new();
+            self.input.by_ref().take(1).read_to_end(&mut behind).map_err(|error| unreadable(&error))?;
+            return if behind.is_empty() { Ok(None) } else { Err(damaged("something follows its end")) };
         };
         wire::decode(&block, "exported saves").map(Some)
     }
@@ -230,6 +232,8 @@ mod tests {
             changed[at] ^= 1;
             assert!(read(&changed).is_err(), "byte {at}");
         }
+        let longer = [whole, vec![0]].concat();
+        assert!(read(&longer).is_err_and(|refusal| refusal.detail.ends_with("something follows its end")));
         let foreign = read(b"From: ana@x.example\r\n\r\nHello").map_err(|refusal| refusal.detail);
         assert_eq!(foreign, Err("this is no file of exported saves".into()));
     }

@@ -2,5 +2,6 @@
 
 pub mod bench;
 pub mod corpus;
+pub mod fuzz;
 pub mod harness;
 pub mod world;

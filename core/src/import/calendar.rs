@@ -185,7 +185,9 @@ impl Repeated {
         }
         for zone in zones {
             let Some(definition) = self.zones.get(&(root, zone.clone())) else { continue };
-            if !self.put("VTIMEZONE", &tree.text(*definition, &|_| true), draft) {
+            // An event in a time zone is a record of its own, and would be exported with each that refers to the zone.
+            let is_of_zone = |line: &str| !line.strip_prefix("BEGIN:").is_some_and(component::is_record);
+            if !self.put("VTIMEZONE", &tree.text(*definition, &is_of_zone), draft) {
                 return;
             }
         }

@@ -348,10 +348,19 @@ fn text_of(raw: &[u8], header: &Header<'_>, has_field: bool) -> String {
             None => String::from_utf8_lossy(bytes),
         },
     };
-    text.trim_end().replace("\r\n", "\n")
+    without_returns(&text.trim_end().replace("\r\n", "\n"))
 }
 
-/// The headers of a text as lines, each with what it was folded into.
+/// The parser passes over a carriage return alone within a name. Kept with one, the line would not be seen to be that header, and
+/// an export would write the header a second time.
+fn without_returns(text: &str) -> String {
+    let (name, value) = text.split_once(':').unwrap_or((text, ""));
+    let colon = if name.len() < text.len() { ":" } else { "" };
+    format!("{}{colon}{}", name.replace('\r', ""), value.replace('\r', " "))
+}
+
+/// The headers of a text as lines, each with what it was folded into. A line that begins a message in an mbox file is none, even
+/// if it has a colon: in an exported message it would be taken for that beginning.
 pub(crate) fn lines(text: &str) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for line in text.split('\n') {
@@ -360,6 +369,7 @@ pub(crate) fn lines(text: &str) -> Vec<String> {
                 last.push('\n');
                 last.push_str(line);
             }
+            _ if line.starts_with("From ") => {}
             _ if line.split_once(':').is_some_and(|(name, _)| !name.trim().is_empty()) => lines.push(line.to_owned()),
             _ => {}
         }

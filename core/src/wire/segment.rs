@@ -1,7 +1,7 @@
 use minicbor::{Decode, Encode};
 
 use super::{Cursor, RunningHash, Unit, codec};
-use crate::error::Refusal;
+use crate::error::{Cause, Refusal};
 use crate::id::{ChangeHash, DeviceId, EpochId};
 use crate::time::Timestamp;
 
@@ -45,9 +45,14 @@ impl Segment {
     /// Reads what [`Segment::pack`] wrote.
     ///
     /// # Errors
-    /// Where the bytes are damaged, too large, or no segment.
+    /// Where the bytes are damaged, too large, or no segment, and where its changes cannot have these places.
     pub fn unpack(packed: &[u8]) -> Result<Self, Refusal> {
-        codec::decode_batch(packed, "segment")
+        let segment: Self = codec::decode_batch(packed, "segment")?;
+        if segment.first_seq == 0 || segment.first_seq.checked_add(segment.len()).is_none() {
+            let detail = format!("a piece of the log begins at place {}, which no log has", segment.first_seq);
+            return Err(Refusal::new(Cause::Malformed, detail));
+        }
+        Ok(segment)
     }
 
     /// How many changes it has.
@@ -90,5 +95,43 @@ impl Segment {
             seq += 1;
         }
         Cursor { epoch, seq, hash }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::{DocumentId, UnitId, WorkspaceId};
+    use crate::wire::{Scope, UnitChange};
+
+    /// Counting on from there went beyond the last number, which ended the thread of whoever had read the segment.
+    #[test]
+    fn places_that_no_log_has_are_refused() {
+        let start = Cursor::start(WorkspaceId::from_bytes([1; 16]), Scope::Records, EpochId::from_bytes([2; 16]));
+        let change = UnitChange { document: DocumentId::from_bytes([3; 16]), bytes: vec![1] };
+        let unit = Unit {
+            id: UnitId::from_bytes([4; 16]),
+            author: None,
+            saved_at: Timestamp(0),
+            changes: vec![change; 2],
+            signature: None,
+        };
+        let carrier = DeviceId::from_bytes([5; 16]);
+        let at = |first_seq| Segment {
+            carrier,
+            visible_at: Timestamp(0),
+            first_seq,
+            before: start.hash,
+            units: vec![unit.clone()],
+        };
+        for first_seq in [1, 7, u64::MAX - 2] {
+            let segment = at(first_seq);
+            assert_eq!(Segment::unpack(&segment.pack()).as_ref(), Ok(&segment));
+            assert_eq!(segment.last_seq(), first_seq + 1);
+        }
+        for first_seq in [0, u64::MAX - 1, u64::MAX] {
+            let refused = Segment::unpack(&at(first_seq).pack()).map_err(|refusal| refusal.cause);
+            assert_eq!(refused, Err(Cause::Malformed), "{first_seq}");
+        }
     }
 }

@@ -12,7 +12,7 @@ mod tests;
 
 use std::collections::BTreeSet;
 
-use crate::import::ical::Line;
+use crate::import::ical::{Line, is_named};
 use crate::import::syntax::folded;
 use crate::import::view::View;
 use crate::record::{Document, Kind, Projection};
@@ -52,7 +52,14 @@ pub fn calendar_with_uid(record: &Document, uid: &str) -> Option<String> {
     let mut out = String::new();
     // Control characters, which no line may have, would end it.
     let plain = |line: &str| line.chars().filter(|c| !c.is_control() || *c == '\t').collect::<String>();
-    let mut write = |line: &str| out.push_str(&folded(&plain(line)));
+    let mut write = |line: &str| {
+        let written = plain(line);
+        // A line that begins or ends a component only without them is none of this export's own.
+        let is_forged = written != line && (is_named(&written, "BEGIN") || is_named(&written, "END"));
+        if !is_forged {
+            out.push_str(&folded(&written));
+        }
+    };
     write("BEGIN:VCALENDAR");
     write("VERSION:2.0");
     write("PRODID:-//Regard//Regard//EN");

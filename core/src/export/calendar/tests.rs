@@ -74,6 +74,29 @@ fn owned(lines: &[&str]) -> Vec<String> {
     lines.iter().map(|line| (*line).to_owned()).collect()
 }
 
+/// The event was kept with the zone, beside being a record of its own, and every export of the record held both.
+#[test]
+fn an_event_in_a_time_zone_is_exported_once() {
+    let event = "BEGIN:VEVENT\nUID:1\nDTSTART;TZID=Here:20261103T070000\nEND:VEVENT\n";
+    let zone = "BEGIN:VTIMEZONE\nTZID:Here\nX-A:b\n";
+    let record = imported(&format!("BEGIN:VCALENDAR\n{zone}{event}END:VTIMEZONE\nEND:VCALENDAR\n"));
+    let text = calendar(&record).expect("a calendar");
+    assert_eq!(text.matches("BEGIN:VEVENT").count(), 1, "{text}");
+    assert!(text.contains("TZID:Here\r\nX-A:b\r\nEND:VTIMEZONE"), "{text}");
+    assert_eq!(imported(&text).content(), record.content());
+}
+
+/// The control character was left out of the export, which then began an event that nothing ended.
+#[test]
+fn what_is_no_beginning_does_not_become_one() {
+    let record =
+        imported("BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:1\nB\0EGIN:VEVENT\nX-A:b\0c\nEND:VEVENT\nEND:VCALENDAR\n");
+    let text = calendar(&record).expect("a calendar");
+    assert_eq!(text.matches("BEGIN:VEVENT").count(), 1, "{text}");
+    assert!(text.contains("X-A:bc\r\n"), "{text}");
+    assert_eq!(calendar(&imported(&text)), Some(text));
+}
+
 #[test]
 fn an_event_that_nobody_edited_comes_back_as_it_was() {
     let mut expected: Vec<String> = EVENT.split_terminator("\r\n").map(str::to_owned).collect();

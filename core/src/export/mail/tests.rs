@@ -60,6 +60,25 @@ fn headers_are_written_from_fields_and_kept_where_they_say_more() {
     );
 }
 
+/// With a carriage return in its name the header was kept as one that is not known, and read as the one that it is: every export
+/// wrote it once more.
+#[test]
+fn headers_with_returns_in_their_names_do_not_multiply() {
+    let mail = b"Sen\rder: Ana\nSender: Ana\nX\r-A: b\rc\nSubject: x\n\nHi\n";
+    let text = check_round(&record(&imported(mail).edits));
+    assert_eq!(text.matches("Ana").count(), 2, "{text}");
+    assert!(text.contains("X-A: b c\r\n"), "{text}");
+}
+
+/// It was the first line of the export, and taken for the line before a message in an mbox file when that was imported.
+#[test]
+fn what_begins_a_message_in_an_mbox_file_is_no_header() {
+    let record = record(&imported(b"Subject: x\nFrom here: to there\nX-A: b\n\nHi\n").edits);
+    let text = exported(&record);
+    assert!(text.contains("X-A: b\r\n") && !text.contains("From here"), "{text}");
+    check_round(&self::record(&imported(text.as_bytes()).edits));
+}
+
 #[test]
 fn a_changed_field_is_written_in_place_of_the_header_that_was_kept() {
     let mut record =

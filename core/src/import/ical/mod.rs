@@ -8,4 +8,4 @@ mod tree;
 pub(crate) use line::{Line, escape, split_list, unescape};
 pub(crate) use normal::normal;
 pub(crate) use table::{Form, Row, row, rows};
-pub(crate) use tree::Tree;
+pub(crate) use tree::{Tree, is_named};

@@ -100,7 +100,7 @@ impl Node<'_> {
 }
 
 /// Whether a line is the property `name`, which is in capital letters.
-pub(super) fn is_named(line: &str, name: &str) -> bool {
+pub(crate) fn is_named(line: &str, name: &str) -> bool {
     let found = line.split([':', ';', ',', '=']).next().unwrap_or_default();
     found.trim().eq_ignore_ascii_case(name)
 }

@@ -61,6 +61,11 @@ impl Pull {
         self.cursor.is_none_or(|cursor| cursor.epoch != head.epoch || cursor.seq < head.seq)
     }
 
+    /// This place, or the own one where that is further in the same log: a poll may have brought more by a way of its own.
+    pub(super) fn furthest(&self, cursor: Cursor) -> Cursor {
+        self.cursor.filter(|own| own.epoch == cursor.epoch && own.seq > cursor.seq).unwrap_or(cursor)
+    }
+
     pub(super) fn is_caught_up(&self) -> bool {
         let applied = self.cursor.map_or(0, |cursor| cursor.seq);
         self.target.is_some_and(|target| applied >= target)

@@ -153,7 +153,7 @@ impl ScopeState {
 
     pub(super) fn advanced(&mut self, cursor: Cursor) -> Vec<Effect> {
         let mut effects = self.follow();
-        effects.push(Effect::Advance { scope: self.scope, cursor });
+        effects.push(Effect::Advance { scope: self.scope, cursor: self.pull.furthest(cursor) });
         effects
     }
 

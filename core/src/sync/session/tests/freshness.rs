@@ -76,3 +76,16 @@ fn a_push_that_is_never_answered_ends_the_connection() {
     let effects = session.handle(Event::Timer, late);
     assert_eq!(effects[0], Effect::Close);
 }
+
+/// A poll had applied the log up to its end, and then the connection told a place before it: the cursor went back, and the
+/// next segment left a gap behind it.
+#[test]
+fn what_a_connection_tells_late_does_not_take_the_cursor_back() {
+    let mut session = live(Some(cursor(3)), cursor(3));
+    session.handle(Event::Applied { scope: SCOPE, cursor: cursor(9), except: Vec::new() }, Timestamp(0));
+    let advanced = |to| Event::Frame(RelayFrame::Advanced { scope: SCOPE, cursor: to });
+    let effects = session.handle(advanced(cursor(5)), Timestamp(0));
+    assert_eq!(effects, [Effect::Advance { scope: SCOPE, cursor: cursor(9) }]);
+    let effects = session.handle(advanced(cursor(10)), Timestamp(0));
+    assert_eq!(effects, [Effect::Advance { scope: SCOPE, cursor: cursor(10) }]);
+}
