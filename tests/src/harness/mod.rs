@@ -3,7 +3,7 @@
 //! - [`RelayProcess`]: `regard-relay serve`, which can be killed and started again where it was.
 //! - [`Person`]: a store, the commands that are typed on it, and `regard up`.
 //! - [`Swallower`]: a proxy before a relay that can keep back what is pushed.
-//! - [`Proxy`]: a proxy before a relay that lets through only so much of what devices send.
+//! - [`Proxy`]: a proxy before a relay whose faults are switched while it runs: delays, slow bytes, cuts, resets, silence.
 //! - [`Running`]: a program that goes on running, with all that it says.
 //! - [`Watching`]: `regard watch`, event by event.
 //! - [`Streaming`]: a reader of a relay's visibility stream, over a plain socket.
@@ -29,7 +29,7 @@ mod watching;
 
 pub use person::{Person, Said};
 pub use programs::{Program, command};
-pub use proxy::Proxy;
+pub use proxy::{Fault, Proxy, Way};
 pub use relay::{RelayProcess, free_port};
 pub use running::Running;
 pub use seed::Seed;

@@ -23,18 +23,28 @@ impl Seed {
         Self(seed)
     }
 
-    /// A number below `bound`.
-    ///
-    /// # Panics
-    /// Where `bound` is 0.
-    pub fn below(&mut self, bound: usize) -> usize {
+    /// The choices of a number that is known.
+    #[must_use]
+    pub fn from_number(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// A number that another seed can be made of.
+    pub fn number(&mut self) -> u64 {
         // SplitMix64, by Sebastiano Vigna.
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^= mixed >> 31;
-        usize::try_from(mixed % bound as u64).expect("a number below a usize")
+        mixed ^ (mixed >> 31)
+    }
+
+    /// A number below `bound`.
+    ///
+    /// # Panics
+    /// Where `bound` is 0.
+    pub fn below(&mut self, bound: usize) -> usize {
+        usize::try_from(self.number() % bound as u64).expect("a number below a usize")
     }
 
     /// One of several.
