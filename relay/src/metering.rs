@@ -165,6 +165,8 @@ fn set(name: &'static str, value: u64) {
 }
 
 fn describe() {
+    describe_gauge!(SOCKETS, "Sockets that are open");
+    describe_counter!(SOCKETS_IMPATIENT, "Sockets that were cut since the peer took too long, by for what");
     describe_gauge!(CONNECTIONS, "WebSocket connections that are open");
     describe_gauge!(DEVICES_ONLINE, "Devices that are connected");
     describe_counter!(PUSHES, "Pushes that came");

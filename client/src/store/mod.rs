@@ -9,6 +9,7 @@ mod carry;
 mod check;
 mod contact;
 mod copy;
+mod disk_error;
 mod documents;
 mod error;
 mod export;

@@ -1,5 +1,6 @@
 //! The relay on real sockets and real files.
 
+mod attacks;
 mod connections;
 mod host;
 mod joining;
