@@ -45,6 +45,14 @@ fn upgrade(token: &str) -> String {
     )
 }
 
+async fn is_let_in(to: SocketAddr, token: &str) -> bool {
+    let mut stream = TcpStream::connect(to).await.expect("a connection");
+    stream.write_all(upgrade(token).as_bytes()).await.expect("sent");
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer).await.expect("an answer");
+    &answer == b"HTTP/1.1 101"
+}
+
 /// The head of a masked binary frame of so many bytes, whose mask changes nothing.
 fn head(bytes: u64) -> Vec<u8> {
     [&[0x82, 0xff][..], &bytes.to_be_bytes(), &[0; 4]].concat()
@@ -107,7 +115,7 @@ async fn heads_and_frames_beyond_their_bounds_are_refused_before_they_are_read()
     let long = "x".repeat(1 << 20);
     let huge = [upgrade(&tokens[0]).into_bytes(), head(FRAME_BYTES_MAX as u64 + 1)].concat();
     let endless = [upgrade(&tokens[0]).into_bytes(), head(u64::MAX >> 1)].concat();
-    let garbage: Vec<u8> = (0..100_000_u32).map(|at| u8::try_from(at * at % 251).expect("a byte")).collect();
+    let garbage: Vec<u8> = (0..100_000_u64).map(|at| (at * at % 251).to_le_bytes()[0]).collect();
     for first in [
         format!("GET / HTTP/1.1\r\n{many}").into_bytes(),
         format!("GET / HTTP/1.1\r\nx: {long}").into_bytes(),
@@ -143,8 +151,13 @@ async fn a_device_has_few_connections_and_gets_them_back() {
     assert_eq!(status, 503);
     assert!(body.contains("this device has 8 connections to the relay, and needs one"), "{body}");
     Device::connect(relay.address, &tokens[0]).await.push(&[unit(1, vec![Growing::new(11).genesis()])]).await;
-    for device in &mut silent {
+    for mut device in silent {
         device.end().await;
+    }
+    // A moment is left for the last word.
+    let begun = Instant::now();
+    while !is_let_in(relay.address, &tokens[1]).await {
+        assert!(begun.elapsed() < LET_GO, "the connections are never given back");
     }
     Device::connect(relay.address, &tokens[1]).await.push(&[unit(2, vec![Growing::new(12).genesis()])]).await;
 }

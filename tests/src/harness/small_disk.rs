@@ -47,14 +47,14 @@ impl SmallDisk {
     pub fn of_kilobytes(kilobytes: usize) -> Self {
         let folder = tempfile::Builder::new().prefix("regard-disk-").tempdir().expect("a folder");
         let mounted_at = folder.path().to_owned();
-        let kind = match Shell::begin() {
-            Some(mut shell)
-                if shell.does(&format!("mount -t tmpfs -o mode=700,size={kilobytes}k tmpfs {}", mounted_at.display())) =>
-            {
+        let mount = format!("mount -t tmpfs -o mode=700,size={kilobytes}k tmpfs {}", mounted_at.display());
+        let mounting = Shell::begin().and_then(|mut shell| shell.does(&mount).then_some(shell));
+        let kind = match mounting {
+            Some(shell) => {
                 let root = PathBuf::from(format!("/proc/{}/root{}", shell.child.id(), mounted_at.display()));
                 Kind::Mounted { shell: Mutex::new(shell), mounted_at, root }
             }
-            _ => Kind::Limited { is_full: AtomicBool::new(false), root: mounted_at },
+            None => Kind::Limited { is_full: AtomicBool::new(false), root: mounted_at },
         };
         Self(Arc::new(Inner { kind, _folder: folder }))
     }
