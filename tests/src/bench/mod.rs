@@ -5,6 +5,7 @@
 //! Only the public interfaces of the packages are used. The frame is [`Plan`], [`Report`] and [`Failure`]; each group has a
 //! file of its own.
 
+mod attacked;
 mod disk;
 mod filled;
 mod first_sync;
@@ -38,6 +39,8 @@ pub enum Group {
     Save,
     /// From the save on one device until it is applied on another.
     RelayLatency,
+    /// The same while the relay is attacked from all sides.
+    Attacked,
     /// How fast the relay takes changes in, acknowledged when durable.
     Ingest,
     /// How fast mail is imported.
@@ -56,9 +59,10 @@ pub enum Group {
 
 impl Group {
     /// All groups, in the order in which they run.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Save,
         Self::RelayLatency,
+        Self::Attacked,
         Self::Ingest,
         Self::Import,
         Self::FirstSync,
@@ -74,6 +78,7 @@ impl Group {
         match self {
             Self::Save => "save",
             Self::RelayLatency => "relay-latency",
+            Self::Attacked => "attacked",
             Self::Ingest => "ingest",
             Self::Import => "import",
             Self::FirstSync => "first-sync",
@@ -92,6 +97,7 @@ impl Group {
         let one_run = match self {
             Self::Save => save::run,
             Self::RelayLatency => latency::run,
+            Self::Attacked => attacked::run,
             Self::Ingest => ingest::run,
             Self::Import => import::run,
             Self::FirstSync => first_sync::run,

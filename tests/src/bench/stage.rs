@@ -66,6 +66,10 @@ impl Stage {
         Ok(Self { workspace, namespace, owner, served, folder })
     }
 
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.served.address
+    }
+
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
