@@ -52,7 +52,10 @@ fn honest_devices_go_on_while_a_relay_is_attacked_and_its_memory_stays_bounded()
     let (begun, ended) = attackers.begun_and_ended();
     let metrics = relay.metrics();
     let sockets = figure(&metrics, "regard_sockets");
-    println!("{begun} attacks, {ended} ended, {sockets} sockets; {:?} MB", relay.peak_memory().map(|bytes| bytes >> 20));
+    println!(
+        "{begun} attacks, {ended} ended, {sockets} sockets; {:?} MB",
+        relay.peak_memory().map(|bytes| bytes >> 20)
+    );
     assert!(ended > 0, "nobody was let go");
     assert!(sockets >= 100, "the sockets of attackers are counted: {metrics}");
     let bound = bound(sockets);

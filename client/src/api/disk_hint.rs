@@ -19,7 +19,9 @@ pub(super) fn disk_hint(error: &StoreError) -> Option<&'static str> {
         _ if unix::is_out_of_descriptors(error) => {
             Some("Too many files are open: end other programs, or allow more with `ulimit -n`, and try again.")
         }
-        _ => Some("Nothing of this was saved. Look at the disk of the store; `regard check` looks at all that is on it."),
+        _ => {
+            Some("Nothing of this was saved. Look at the disk of the store; `regard check` looks at all that is on it.")
+        }
     }
 }
 

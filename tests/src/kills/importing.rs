@@ -34,7 +34,8 @@ pub(super) fn story(mut scene: Scene<'_>, count: u64) -> Result<Report, Failure>
             let lines = scene.seed.below(3);
             victim.hear(lines)?;
             moment(&mut scene.seed, 30_000);
-            let told: u64 = victim.kill()?.iter().filter_map(|line| line.strip_prefix("imported ")?.parse::<u64>().ok()).sum();
+            let told: u64 =
+                victim.kill()?.iter().filter_map(|line| line.strip_prefix("imported ")?.parse::<u64>().ok()).sum();
             let here = records(&folder)? - due;
             let expected = durable + told;
             if here < expected {

@@ -142,7 +142,8 @@ pub(super) async fn logged(raw: &mut Raw) -> Result<Vec<(DocumentId, ChangeHash)
     }
     let distinct: BTreeSet<_> = changes.iter().collect();
     if end.seq != changes.len() as u64 || distinct.len() != changes.len() {
-        let found = format!("the log ends at {} and has {} changes, {} of them once", end.seq, changes.len(), distinct.len());
+        let found =
+            format!("the log ends at {} and has {} changes, {} of them once", end.seq, changes.len(), distinct.len());
         return Err(Failure::new(found));
     }
     Ok(changes)

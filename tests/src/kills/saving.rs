@@ -76,12 +76,8 @@ pub(super) fn tell_saved(changes: &[Changed]) {
 }
 
 /// Saves and saves, and hands on what is durable.
-pub(super) fn save_on(
-    store: &Store,
-    thread: u64,
-    durable: impl Fn(Option<UnitId>, &[Changed]),
-) -> Result<(), Failure> {
-    let mut seed = Seed::from_number(u64::from(std::process::id()) << 8 | thread);
+pub(super) fn save_on(store: &Store, thread: u64, durable: impl Fn(Option<UnitId>, &[Changed])) -> Result<(), Failure> {
+    let mut seed = Seed::from_number((u64::from(std::process::id()) << 8) | thread);
     let mut own: Vec<DocumentId> = store.ids().doing("listing the records")?;
     own.truncate(EDITED);
     for number in 0..SAVES_MAX {

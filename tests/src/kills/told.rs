@@ -63,5 +63,9 @@ impl Acknowledged {
 /// Looks at everything that a store holds.
 pub(super) fn is_sound(folder: &Path) -> Result<(), Failure> {
     let check = Store::check_folder(folder).doing("checking the store")?;
-    if check.is_sound() { Ok(()) } else { Err(Failure::new(format!("the store is damaged: {}", check.damage.join("; ")))) }
+    if check.is_sound() {
+        Ok(())
+    } else {
+        Err(Failure::new(format!("the store is damaged: {}", check.damage.join("; "))))
+    }
 }
