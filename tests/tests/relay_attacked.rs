@@ -25,11 +25,11 @@ fn honest_devices_go_on_while_a_relay_is_attacked_and_its_memory_stays_bounded()
     let folder = tempfile::tempdir().expect("a temporary folder");
     let relay = RelayProcess::start(&folder.path().join("relay"));
     let mut ana = Person::joins("Ana", folder.path(), &relay.found("Lisbon Trading"));
-    let invited = |name: &str| {
-        let link = ana.asks(&["invite"])["link"].as_str().expect("a link").to_owned();
+    let invite = |owner: &Person, name: &str| {
+        let link = owner.asks(&["invite"])["link"].as_str().expect("a link").to_owned();
         Person::joins(name, folder.path(), &link)
     };
-    let (mut ben, mallory) = (invited("Ben"), invited("Mallory"));
+    let (mut ben, mallory) = (invite(&ana, "Ben"), invite(&ana, "Mallory"));
     ana.up();
     ben.up();
     let attackers = Attackers::start(relay.address(), &Insider::of(&mallory), &Attack::ALL);
@@ -46,7 +46,7 @@ fn honest_devices_go_on_while_a_relay_is_attacked_and_its_memory_stays_bounded()
     let id = ben.adds_contact("Of Ben");
     ana.shows(&id, "full_name", "Of Ben");
     // A device that comes new gets in too.
-    let mut carla = invited("Carla");
+    let mut carla = invite(&ana, "Carla");
     carla.up();
     carla.shows(&last, "full_name", &format!("Contact {}", SAVES - 1));
     let (begun, ended) = attackers.begun_and_ended();

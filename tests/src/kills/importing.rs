@@ -14,8 +14,8 @@ use super::{Report, Scene};
 use crate::bench::Failure;
 use crate::bench::plan::Doing;
 
-/// Cards of one import: two batches and some more.
-const CARDS: u64 = 560;
+/// Cards of one import: a batch and some more.
+const CARDS: u64 = 320;
 const CARDS_A_FILE: u64 = 40;
 /// Kills within one import, before it is ended and another one is begun.
 const KILLS: u64 = 8;
