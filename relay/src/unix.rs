@@ -39,6 +39,7 @@ pub(crate) async fn connect(path: &Path) -> io::Result<tokio::net::UnixStream> {
 
 /// Lets this process have as many files and sockets open as the system allows it: many systems begin with 1,024 and let a
 /// process have far more where it asks. Answers how many that are.
+#[must_use]
 pub fn raise_descriptors() -> u64 {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let found = getrlimit(Resource::Nofile);

@@ -7,7 +7,7 @@ use regard_core::limits::DEVICE_CONNECTIONS_MAX;
 
 use crate::store::Caller;
 
-/// How many WebSockets each device has, also those on which it has not said yet who it is.
+/// How many connections each device has, also those on which it has not said yet who it is.
 #[derive(Default)]
 pub(super) struct Doors {
     open: Mutex<HashMap<(WorkspaceId, DeviceId), usize>>,
