@@ -95,7 +95,9 @@ impl SmallDisk {
             }
             Kind::Limited { is_full, .. } => {
                 is_full.store(true, Ordering::SeqCst);
-                processes.iter().for_each(|process| limit(*process, Resource::Fsize, Some(0)));
+                for process in processes {
+                    limit(*process, Resource::Fsize, Some(0));
+                }
             }
         }
     }
@@ -109,7 +111,9 @@ impl SmallDisk {
             Kind::Mounted { root, .. } => std::fs::remove_file(root.join(BALLAST)).expect("the ballast can be removed"),
             Kind::Limited { is_full, .. } => {
                 is_full.store(false, Ordering::SeqCst);
-                processes.iter().for_each(|process| limit(*process, Resource::Fsize, None));
+                for process in processes {
+                    limit(*process, Resource::Fsize, None);
+                }
             }
         }
     }

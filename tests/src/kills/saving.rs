@@ -72,7 +72,9 @@ pub(super) type Changed = (DocumentId, ChangeHash);
 
 /// Tells of a save that is durable, a line a record.
 pub(super) fn tell_saved(changes: &[Changed]) {
-    changes.iter().for_each(|(id, change)| tell(&line("saved", *id, *change)));
+    for (id, change) in changes {
+        tell(&line("saved", *id, *change));
+    }
 }
 
 /// Saves and saves, and hands on what is durable.

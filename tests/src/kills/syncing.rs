@@ -43,24 +43,28 @@ pub(super) fn story(mut scene: Scene<'_>, count: u64) -> Result<Report, Failure>
         client.hear(lines)?;
         moment(&mut scene.seed, 20_000);
         let dies = scene.seed.below(3);
-        if dies != 1 {
-            for told in client.kill()? {
-                read("saved", &told).into_iter().for_each(|told| saved.add(told));
-                read("visible", &told).into_iter().for_each(|told| visible.add(told));
-            }
-            saved.are_in(&folder).map_err(within)?;
-            if cycle % CHECKED_EVERY == 0 {
-                is_sound(&folder).map_err(within)?;
-            }
-            if dies == 2 {
-                // Nobody who could fill the relay again is there.
-                relay = after_a_kill(relay, &hub, &scene)?;
-                are_logged(&hub, &visible).map_err(within)?;
-            }
-            client = Victim::start(&scene, "sync", &folder, "")?;
-        } else {
+        if dies == 1 {
             relay = after_a_kill(relay, &hub, &scene)?;
+            continue;
         }
+        for told in client.kill()? {
+            if let Some(told) = read("saved", &told) {
+                saved.add(told);
+            }
+            if let Some(told) = read("visible", &told) {
+                visible.add(told);
+            }
+        }
+        saved.are_in(&folder).map_err(within)?;
+        if cycle % CHECKED_EVERY == 0 {
+            is_sound(&folder).map_err(within)?;
+        }
+        if dies == 2 {
+            // Nobody who could fill the relay again is there.
+            relay = after_a_kill(relay, &hub, &scene)?;
+            are_logged(&hub, &visible).map_err(within)?;
+        }
+        client = Victim::start(&scene, "sync", &folder, "")?;
     }
     for told in client.kill()?.iter().filter_map(|told| read("saved", told)) {
         saved.add(told);

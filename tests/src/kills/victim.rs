@@ -11,7 +11,7 @@ use crate::bench::Failure;
 /// The first argument of a program that is to be a victim.
 pub(super) const MARK: &str = "--as-victim";
 /// Whoever should have killed it has gone by then.
-const LIFE: Duration = Duration::from_secs(60);
+const LIFE: Duration = Duration::from_mins(1);
 
 /// Does a victim's work where the program was started for that, until it is killed; answers none where it was not.
 #[must_use]
