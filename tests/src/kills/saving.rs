@@ -14,8 +14,10 @@ use crate::bench::plan::Doing;
 use crate::bench::{Failure, records};
 use crate::harness::Seed;
 
-/// A lie is told so often before the liar waits to be killed.
-const LIES: usize = 8;
+/// Lines that are waited for before a kill, at most one fewer.
+const LINES: usize = 12;
+/// A lie is told so often before the liar waits to be killed: whoever waits for lines gets them.
+const LIES: usize = LINES;
 /// Saves of a victim that nobody kills.
 const SAVES_MAX: usize = 5_000;
 /// Records that are edited again and again.
@@ -30,7 +32,7 @@ pub(super) fn story(mut scene: Scene<'_>, count: u64, work: &str) -> Result<Repo
         let threads = 1 + scene.seed.below(2);
         let mut victim = Victim::start(&scene, work, &folder, &threads.to_string())?;
         // Now and then it is killed before it has done anything, so that also the recovery is cut short.
-        let lines = scene.seed.below(12);
+        let lines = scene.seed.below(LINES);
         victim.hear(lines)?;
         moment(&mut scene.seed, 6_000);
         for told in victim.kill()?.iter().filter_map(|told| read("saved", told)) {
