@@ -111,6 +111,13 @@ pub fn free_bytes(folder: &Path) -> io::Result<u64> {
     Ok(found.f_bavail.saturating_mul(found.f_frsize))
 }
 
+/// Whether the process, or the whole system, has as many files and sockets open as it may.
+#[must_use]
+pub fn is_out_of_descriptors(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE))
+}
+
 fn socket_path(folder: &Path) -> io::Result<PathBuf> {
     let path = folder.join(SOCKET);
     if path.as_os_str().len() <= SOCKET_PATH_BYTES_MAX {

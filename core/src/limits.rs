@@ -192,6 +192,11 @@ pub const CONNECTIONS_MAX: usize = 16_384;
 /// Connections beyond those, for telling devices that there is no place, and whoever asks how the relay is. When these are
 /// taken too, further ones wait in the system's queue.
 pub const CONNECTIONS_SPARE: usize = 256;
+/// Connections of one device, also those on which it has not said yet who it is. It needs one; a further one takes the place of
+/// the one before when it says so, and until a relay sees that a broken connection is dead, a device that tries again has
+/// several. Each may hold a message of [`FRAME_BYTES_MAX`] in the middle of its way, so that a hostile member costs so many
+/// times that at most.
+pub const DEVICE_CONNECTIONS_MAX: usize = 8;
 /// TLS handshakes at the same time. Each takes some 20 KB and 1 ms of a processor; one that is slow takes nothing else, and
 /// ends after [`PEER_PATIENCE`].
 pub const HANDSHAKES_MAX: usize = 1_024;

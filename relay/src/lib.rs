@@ -35,4 +35,4 @@ pub use metering::count_metrics;
 pub use quotas::{Quota, Quotas};
 pub use relay::{Relay, Settings};
 pub use store::{FileCheck, Medium, StorageBackend, StoreError, WorkspaceInfo};
-pub use unix::terminate_signal;
+pub use unix::{raise_descriptors, terminate_signal};

@@ -11,6 +11,8 @@ use regard_core::wire::UnitOutcome;
 
 use crate::error::RelayError;
 
+const SOCKETS: &str = "regard_sockets";
+const SOCKETS_IMPATIENT: &str = "regard_sockets_cut_total";
 const CONNECTIONS: &str = "regard_connections";
 const DEVICES_ONLINE: &str = "regard_devices_online";
 const PUSHES: &str = "regard_pushes_total";
@@ -67,6 +69,11 @@ pub(crate) fn render(log_file_bytes: u64) -> Option<String> {
 pub(crate) struct Present(&'static str);
 
 impl Present {
+    /// A socket, whether or not it has carried a request yet.
+    pub(crate) fn socket() -> Self {
+        Self::new(SOCKETS)
+    }
+
     /// A connection.
     pub(crate) fn connection() -> Self {
         Self::new(CONNECTIONS)
@@ -87,6 +94,11 @@ impl Drop for Present {
     fn drop(&mut self) {
         gauge!(self.0).decrement(1.0);
     }
+}
+
+/// A socket was cut since its peer took too long for this.
+pub(crate) fn socket_cut(during: &'static str) {
+    counter!(SOCKETS_IMPATIENT, "during" => during).increment(1);
 }
 
 /// So many more pushes wait for the writer, or fewer.
@@ -153,6 +165,8 @@ fn set(name: &'static str, value: u64) {
 }
 
 fn describe() {
+    describe_gauge!(SOCKETS, "Sockets that are open");
+    describe_counter!(SOCKETS_IMPATIENT, "Sockets that were cut since the peer took too long, by for what");
     describe_gauge!(CONNECTIONS, "WebSocket connections that are open");
     describe_gauge!(DEVICES_ONLINE, "Devices that are connected");
     describe_counter!(PUSHES, "Pushes that came");

@@ -37,6 +37,18 @@ pub(crate) async fn connect(path: &Path) -> io::Result<tokio::net::UnixStream> {
     tokio::net::UnixStream::connect(path).await
 }
 
+/// Lets this process have as many files and sockets open as the system allows it: many systems begin with 1,024 and let a
+/// process have far more where it asks. Answers how many that are.
+#[must_use]
+pub fn raise_descriptors() -> u64 {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let found = getrlimit(Resource::Nofile);
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: found.maximum, maximum: found.maximum });
+    // A system that does not allow it leaves what was there.
+    let now = if raised.is_ok() { found.maximum } else { found.current };
+    now.unwrap_or(u64::MAX)
+}
+
 /// Listens for requests to terminate.
 ///
 /// # Errors

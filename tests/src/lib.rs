@@ -4,4 +4,5 @@ pub mod bench;
 pub mod corpus;
 pub mod fuzz;
 pub mod harness;
+pub mod kills;
 pub mod world;

@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use regard_tests::harness::{Person, Proxy, RelayProcess, Transcript, stores};
+use regard_tests::harness::{Fault, Person, Proxy, RelayProcess, Transcript, Way, stores};
 use serde_json::Value;
 
 fn folder() -> tempfile::TempDir {
@@ -194,7 +194,8 @@ fn what_a_device_could_not_send_before_it_was_shut_out_goes_through_another() {
     }
     ana.up();
     carla.up();
-    let proxy = Proxy::start(relay.address(), LET_THROUGH);
+    let proxy = Proxy::start(relay.address());
+    proxy.suffers(Way::ToRelay, Fault::KeepsBackAfter(LET_THROUGH));
     let _: Value = ben.asks(&["relay", "move", &proxy.url()]);
     ben.up();
     let _: Value = ben.asks(&["offline"]);

@@ -6,6 +6,7 @@
 mod backup;
 mod client;
 mod control;
+mod disk_hint;
 mod doctor;
 mod export;
 mod finding;

@@ -4,6 +4,7 @@ use axum::response::{IntoResponse, Response};
 use regard_core::error::Refusal;
 use regard_core::record::assignment::BadAssignment;
 
+use super::disk_hint::disk_hint;
 use super::types::{Problem, ProblemCode};
 use crate::store::StoreError;
 
@@ -59,6 +60,7 @@ impl From<StoreError> for Failure {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         let message = error.to_string();
+        let disk_hint = disk_hint(&error).map(str::to_owned);
         match error {
             StoreError::NoRecord(_) => Self::new(ProblemCode::NotFound, message).hint(NOT_FOUND_HINT),
             StoreError::Moved(_) => Self::new(ProblemCode::Conflict, message).hint("Nothing was saved. Try again."),
@@ -91,8 +93,8 @@ impl From<StoreError> for Problem {
                     kept.unwrap_or_default()
                 ))
             }
-            StoreError::Folder { source, .. } => Self::with_causes(message, &source),
-            StoreError::Failed { source, .. } => Self::with_causes(message, &*source),
+            StoreError::Folder { source, .. } => Self { hint: disk_hint, ..Self::with_causes(message, &source) },
+            StoreError::Failed { source, .. } => Self { hint: disk_hint, ..Self::with_causes(message, &*source) },
         }
     }
 }

@@ -204,5 +204,7 @@ fn start_log(command: &Command) {
         .with_writer(std::io::stderr)
         .with_ansi(colours)
         .with_target(false)
+        // A log that takes nothing, as on a full disk, is told of on stderr otherwise: the same log, and that would panic.
+        .log_internal_errors(false)
         .init();
 }

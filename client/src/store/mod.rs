@@ -10,6 +10,7 @@ mod check;
 mod contact;
 mod copy;
 mod disk;
+mod disk_error;
 mod documents;
 mod error;
 mod export;

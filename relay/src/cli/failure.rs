@@ -56,6 +56,7 @@ impl From<RelayError> for Failure {
             RelayError::Exists { .. } => Some("name another folder; `restore` sets aside what is there with --replace"),
             RelayError::Absent { .. } => Some("give the folder with log.redb and access.redb"),
             RelayError::DamagedBackup { .. } => Some("`regard-relay check FOLDER` tells all of it; take another copy"),
+            RelayError::Store(store) if store.disk().is_some() => store.disk().map(disk_hint),
             RelayError::Folder { .. } => Some("choose a folder that you can write with --data"),
             _ => None,
         };
@@ -112,5 +113,17 @@ impl From<serde_json::Error> for Failure {
 impl From<regard_core::id::BadId> for Failure {
     fn from(error: regard_core::id::BadId) -> Self {
         Self::of(&error, None)
+    }
+}
+
+/// What to do about a disk that does not take what it is given.
+fn disk_hint(error: &std::io::Error) -> &'static str {
+    use std::io::ErrorKind::{FileTooLarge, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    match error.kind() {
+        StorageFull | QuotaExceeded | FileTooLarge => "make room on the disk of the relay's folder",
+        ReadOnlyFilesystem | PermissionDenied => {
+            "the relay writes in its folder: look at the folder's rights, and at how its disk is mounted"
+        }
+        _ => "look at the disk; `regard-relay check` looks at all that is on it",
     }
 }

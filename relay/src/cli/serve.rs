@@ -1,6 +1,7 @@
 use std::net::SocketAddr;
 
 use clap::Args;
+use regard_core::limits::{CONNECTIONS_MAX, CONNECTIONS_SPARE};
 use regard_relay::Relay;
 use regard_relay::tls::Tls;
 use tokio::net::TcpListener;
@@ -10,6 +11,9 @@ use super::Places;
 use super::failure::Failure;
 use super::serving::{Serving, names};
 use crate::settings::{Flags, Settings};
+
+/// Files and sockets that a relay with all its connections has open: the connections, and some dozens of its own.
+const DESCRIPTORS_WANTED: u64 = (CONNECTIONS_MAX + CONNECTIONS_SPARE + 64) as u64;
 
 /// Answer devices until told to stop.
 #[derive(Args)]
@@ -24,6 +28,15 @@ impl Serve {
         let is_encrypted = settings.tls_self_signed || settings.tls_cert.is_some();
         if !settings.listen.ip().is_loopback() && !is_encrypted && !settings.insecure_http {
             return Err(unprotected(settings.listen));
+        }
+        let descriptors = regard_relay::raise_descriptors();
+        if descriptors < DESCRIPTORS_WANTED {
+            tracing::warn!(
+                descriptors,
+                wanted = DESCRIPTORS_WANTED,
+                "this process may have fewer files and sockets open than the relay takes connections; `ulimit -n` or \
+                 LimitNOFILE= of a systemd unit raises that"
+            );
         }
         regard_relay::count_metrics()?;
         let relay = Relay::open_with(

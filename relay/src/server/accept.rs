@@ -25,6 +25,7 @@ use tokio_rustls::TlsAcceptor;
 use super::body::TimedBody;
 use super::patient::Patient;
 use super::{Served, router, stopped};
+use crate::metering::{self, Present};
 use crate::tls::Tls;
 
 /// Wait after the system has refused to give a connection, mostly since the process has as many files open as it may.
@@ -38,7 +39,7 @@ const DISCARDED_BYTES: usize = 1 << 10;
 
 /// A connection's place among those that the relay takes; free again when all who hold it have dropped it.
 #[derive(Clone)]
-pub(super) struct Place(#[expect(dead_code, reason = "held, never looked at")] Arc<OwnedSemaphorePermit>);
+pub(super) struct Place(#[expect(dead_code, reason = "held, never looked at")] Arc<(OwnedSemaphorePermit, Present)>);
 
 /// What requests can ask about the connection that they came by.
 #[derive(Clone)]
@@ -91,7 +92,7 @@ impl Acceptor {
         while let Ok(place) = Arc::clone(&self.places).acquire_owned().await {
             match self.listener.accept().await {
                 Ok((socket, peer)) => {
-                    let guest = Guest { place: Place(Arc::new(place)), peer };
+                    let guest = Guest { place: Place(Arc::new((place, Present::socket()))), peer };
                     tokio::spawn(self.front.clone().begin(socket, guest));
                 }
                 Err(error) if is_of_the_peer(&error) => {}
@@ -102,6 +103,15 @@ impl Acceptor {
             }
         }
     }
+}
+
+/// The peer took too long for a request's head, or for reading an answer.
+fn is_of_patience(error: &hyper::Error) -> bool {
+    let first: &(dyn std::error::Error + 'static) = error;
+    error.is_timeout()
+        || std::iter::successors(Some(first), |error| error.source())
+            .filter_map(|error| error.downcast_ref::<io::Error>())
+            .any(|error| error.kind() == io::ErrorKind::TimedOut)
 }
 
 /// The peer has gone before it was taken in.
@@ -124,7 +134,10 @@ impl Front {
             Ok(Ok(Some(stream))) => self.answer(stream, guest).await,
             Ok(Ok(None)) => {}
             Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
-            Err(_) => tracing::debug!("a TLS handshake did not end in time"),
+            Err(_) => {
+                metering::socket_cut("handshake");
+                tracing::debug!("a TLS handshake did not end in time");
+            }
         }
     }
 
@@ -151,6 +164,9 @@ impl Front {
             }
         };
         if let Err(error) = ended {
+            if is_of_patience(&error) {
+                metering::socket_cut("request");
+            }
             tracing::debug!(%error, "a connection ended early");
         }
     }

@@ -46,6 +46,7 @@ pub(super) async fn upgrade(
     let socket = socket.map_err(|error| Refusal::new(Cause::Malformed, error.body_text()))?;
     let place = Arc::clone(&served.places).try_acquire_owned();
     let place = place.map_err(|_| Refusal::new(Cause::Unavailable, "the relay has no place for more connections"))?;
+    let door = served.relay.rooms.doors.enter(&caller)?;
     let socket = socket
         .read_buffer_size(SOCKET_BUFFER_BYTES)
         .write_buffer_size(SOCKET_BUFFER_BYTES)
@@ -53,7 +54,7 @@ pub(super) async fn upgrade(
         .max_frame_size(FRAME_BYTES_MAX);
     Ok(socket.on_upgrade(async move |socket| {
         run(served, caller, socket).await;
-        drop((place, socket_place));
+        drop((place, socket_place, door));
     }))
 }
 

@@ -5,6 +5,7 @@ mod body;
 mod challenges;
 mod connection;
 pub(crate) mod denied;
+mod doors;
 mod http;
 mod keys;
 mod operations;

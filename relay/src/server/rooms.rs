@@ -9,6 +9,7 @@ use regard_core::wire::{Peer, PeerApplied, Scope};
 use tokio::sync::{Notify, oneshot, watch};
 
 use super::challenges::Challenges;
+use super::doors::Doors;
 use super::visibility::Roster;
 use crate::store::{AccessError, AccessStore, StoredPeer};
 
@@ -20,6 +21,7 @@ pub(crate) struct Rooms {
     pub(super) unsaved: Notify,
     next_connection: AtomicU64,
     pub(crate) challenges: Challenges,
+    pub(super) doors: Arc<Doors>,
 }
 
 /// Who is connected to a workspace, and where its devices are.

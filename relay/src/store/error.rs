@@ -113,6 +113,18 @@ impl StoreError {
         move |source| Self::Failed { doing, source: Box::new(source.into()) }
     }
 
+    /// What the operating system said, where the disk or the file failed.
+    #[must_use]
+    pub fn disk(&self) -> Option<&std::io::Error> {
+        match self {
+            Self::Open { source, .. } | Self::Failed { source, .. } => match &**source {
+                redb::Error::Io(error) => Some(error),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     /// What a device is told; the particulars are for the relay's own log.
     #[must_use]
     pub fn as_refusal(&self) -> Refusal {

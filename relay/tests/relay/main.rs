@@ -1,5 +1,6 @@
 //! The relay on real sockets and real files, and its decisions without either.
 
+mod attacks;
 mod connections;
 mod desk;
 mod host;

@@ -14,7 +14,7 @@ use super::stage::{Device, Stage};
 use super::{Failure, Group, Report, Series, Unit, records};
 
 /// Between two saves, so that what the first leaves to do (receipts, its own acknowledgement) does not disturb the second.
-const PAUSE: Duration = Duration::from_millis(4);
+pub(super) const PAUSE: Duration = Duration::from_millis(4);
 /// Whatever takes longer will not come.
 const PATIENCE: Duration = Duration::from_secs(10);
 const RECORDS: usize = 50;
@@ -53,7 +53,8 @@ pub(super) fn run(plan: &Plan, report: &mut Report) -> Result<(), Failure> {
     Ok(())
 }
 
-fn one(plan: &Plan, from: &Device, to: &Device, id: DocumentId, number: usize) -> Result<f64, Failure> {
+/// The seconds of one save.
+pub(super) fn one(plan: &Plan, from: &Device, to: &Device, id: DocumentId, number: usize) -> Result<f64, Failure> {
     let mut notices = to.engine.notices();
     let begun = Instant::now();
     let saved = records::save(&from.store, records::edit(id, number))?;

@@ -5,6 +5,7 @@
 //! Only the public interfaces of the packages are used. The frame is [`Plan`], [`Report`] and [`Failure`]; each group has a
 //! file of its own.
 
+mod attacked;
 mod disk;
 mod filled;
 mod first_sync;
@@ -13,14 +14,14 @@ mod import;
 mod ingest;
 mod latency;
 mod list;
-mod plan;
-mod raw;
+pub(crate) mod plan;
+pub(crate) mod raw;
 mod reconnect;
-mod records;
+pub(crate) mod records;
 mod refill;
 mod report;
 mod save;
-mod stage;
+pub(crate) mod stage;
 mod stocked;
 mod stream;
 mod table;
@@ -39,6 +40,8 @@ pub enum Group {
     Save,
     /// From the save on one device until it is applied on another.
     RelayLatency,
+    /// The same while the relay is attacked from all sides.
+    Attacked,
     /// How fast the relay takes changes in, acknowledged when durable.
     Ingest,
     /// How long the gate takes over hostile changes.
@@ -59,9 +62,10 @@ pub enum Group {
 
 impl Group {
     /// All groups, in the order in which they run.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Save,
         Self::RelayLatency,
+        Self::Attacked,
         Self::Ingest,
         Self::Gate,
         Self::Import,
@@ -78,6 +82,7 @@ impl Group {
         match self {
             Self::Save => "save",
             Self::RelayLatency => "relay-latency",
+            Self::Attacked => "attacked",
             Self::Ingest => "ingest",
             Self::Gate => "gate",
             Self::Import => "import",
@@ -97,6 +102,7 @@ impl Group {
         let one_run = match self {
             Self::Save => save::run,
             Self::RelayLatency => latency::run,
+            Self::Attacked => attacked::run,
             Self::Ingest => ingest::run,
             Self::Gate => gate::run,
             Self::Import => import::run,

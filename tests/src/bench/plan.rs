@@ -43,7 +43,7 @@ impl Failure {
 }
 
 /// Names what was being done when something failed.
-pub(super) trait Doing<T> {
+pub(crate) trait Doing<T> {
     fn doing(self, what: &str) -> Result<T, Failure>;
 }
 

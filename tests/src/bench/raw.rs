@@ -25,12 +25,12 @@ use super::plan::Doing;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A connection that has been greeted.
-pub(super) struct Raw {
+pub(crate) struct Raw {
     socket: WebSocketStream<MaybeTlsStream<tokio::net::TcpStream>>,
 }
 
 impl Raw {
-    pub(super) async fn connect(access: &RelayAccess, workspace: WorkspaceId) -> Result<Self, Failure> {
+    pub(crate) async fn connect(access: &RelayAccess, workspace: WorkspaceId) -> Result<Self, Failure> {
         let address = access.address.replacen("http", "ws", 1);
         let url = format!("{address}/v1/workspaces/{workspace}/sync");
         let mut request = url.into_client_request().doing("asking for a socket")?;
@@ -50,7 +50,7 @@ impl Raw {
     }
 
     /// Sends pushes, at most `in_flight` of them unanswered, and answers how many changes became durable.
-    pub(super) async fn push(&mut self, pushes: Vec<Message>, in_flight: usize) -> Result<usize, Failure> {
+    pub(crate) async fn push(&mut self, pushes: Vec<Message>, in_flight: usize) -> Result<usize, Failure> {
         let (mut unanswered, mut accepted) = (pushes.len(), 0);
         let mut pushes = pushes.into_iter();
         for push in pushes.by_ref().take(in_flight) {
@@ -73,18 +73,27 @@ impl Raw {
         Ok(accepted)
     }
 
+    /// The next answer to a push: the push's number, and what became of its units.
+    pub(crate) async fn answer(&mut self) -> Result<(u64, Vec<UnitOutcome>), Failure> {
+        loop {
+            if let RelayFrame::Pushed { number, outcomes, .. } = next(&mut self.socket).await? {
+                return Ok((number, outcomes));
+            }
+        }
+    }
+
     /// Sends one frame.
-    pub(super) async fn send(&mut self, frame: Message) -> Result<(), Failure> {
+    pub(crate) async fn send(&mut self, frame: Message) -> Result<(), Failure> {
         self.socket.send(frame).await.doing("sending a frame")
     }
 
     /// The whole log of a scope, packed as it came, with its end.
-    pub(super) async fn log(&mut self, scope: Scope) -> Result<(Cursor, Vec<Vec<u8>>), Failure> {
+    pub(crate) async fn log(&mut self, scope: Scope) -> Result<(Cursor, Vec<Vec<u8>>), Failure> {
         self.subscribe(scope, None).await
     }
 
     /// Says that a scope's log is applied up to here, and waits until the relay has heard it.
-    pub(super) async fn report(&mut self, scope: Scope, cursor: Cursor) -> Result<(), Failure> {
+    pub(crate) async fn report(&mut self, scope: Scope, cursor: Cursor) -> Result<(), Failure> {
         let applied = ClientFrame::Applied(Applied { scope, cursor, except: Vec::new() });
         self.socket.send(message(&applied)).await.doing("reporting")?;
         self.subscribe(scope, Some(cursor)).await.map(drop)
@@ -105,7 +114,7 @@ impl Raw {
 
     /// Takes in what comes behind a log's end, and answers when the last of so many changes had come. Nothing is unpacked
     /// before `over`: other devices would not take the relay's processor for it either.
-    pub(super) async fn follow(mut self, expected: usize, mut over: watch::Receiver<bool>) -> Result<Instant, Failure> {
+    pub(crate) async fn follow(mut self, expected: usize, mut over: watch::Receiver<bool>) -> Result<Instant, Failure> {
         let (mut segments, mut came) = (Vec::new(), Instant::now());
         loop {
             tokio::select! {
@@ -132,7 +141,7 @@ impl Raw {
     }
 
     /// The next segment, packed as it came.
-    pub(super) async fn segment(&mut self) -> Result<Vec<u8>, Failure> {
+    pub(crate) async fn segment(&mut self) -> Result<Vec<u8>, Failure> {
         loop {
             if let RelayFrame::Segment { packed, .. } = next(&mut self.socket).await? {
                 return Ok(packed);
@@ -147,7 +156,7 @@ fn changes_in(packed: &[u8]) -> Result<usize, Failure> {
 }
 
 /// A frame as a message, encoded.
-pub(super) fn message(frame: &ClientFrame) -> Message {
+pub(crate) fn message(frame: &ClientFrame) -> Message {
     Message::Binary(encode(frame).into())
 }
 

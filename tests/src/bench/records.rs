@@ -13,7 +13,7 @@ use super::plan::Doing;
 const SAVES_TOGETHER: usize = 256;
 
 /// Makes so many contacts and answers their ids in the order of their making.
-pub(super) fn fill(store: &Store, count: usize) -> Result<Vec<DocumentId>, Failure> {
+pub(crate) fn fill(store: &Store, count: usize) -> Result<Vec<DocumentId>, Failure> {
     let ids: Vec<DocumentId> = (0..count).map(|_| DocumentId::random(&mut SystemEntropy)).collect();
     for (batch, ids) in ids.chunks(SAVES_TOGETHER).enumerate() {
         let numbered = ids.iter().zip(batch * SAVES_TOGETHER..);
@@ -25,29 +25,29 @@ pub(super) fn fill(store: &Store, count: usize) -> Result<Vec<DocumentId>, Failu
 }
 
 /// The save that makes a contact.
-pub(super) fn creation(id: DocumentId, number: usize) -> Save {
+pub(crate) fn creation(id: DocumentId, number: usize) -> Save {
     let edits = contact(number);
     Save { at: now(), works: vec![Work::Create { id, kind: Kind::Contact, notes: String::new(), edits }] }
 }
 
 /// The save of one changed field.
-pub(super) fn edit(id: DocumentId, number: usize) -> Save {
+pub(crate) fn edit(id: DocumentId, number: usize) -> Save {
     Save { at: now(), works: vec![Work::Edit { id, edits: vec![promotion(number)] }] }
 }
 
-pub(super) fn save(store: &Store, save: Save) -> Result<Saved, Failure> {
+pub(crate) fn save(store: &Store, save: Save) -> Result<Saved, Failure> {
     store.save(save, &mut SystemEntropy).doing("saving")
 }
 
 /// The bytes of the change that a record's last save made.
-pub(super) fn last_change(store: &Store, id: DocumentId) -> Result<Vec<u8>, Failure> {
+pub(crate) fn last_change(store: &Store, id: DocumentId) -> Result<Vec<u8>, Failure> {
     let document = store.document(id).doing("opening a record")?;
     let change = document.heads().first().and_then(|head| document.change(*head));
     change.map(|change| change.bytes).ok_or_else(|| Failure::new(format!("record {id} has no change")))
 }
 
 /// The changes of a contact that is made and then edited: the frozen first one, the contact itself, and one an edit.
-pub(super) fn history(actor: &Actor, number: usize, changes: usize) -> Result<Vec<StoredChange>, EditError> {
+pub(crate) fn history(actor: &Actor, number: usize, changes: usize) -> Result<Vec<StoredChange>, EditError> {
     let mut document = Document::new(Kind::Contact);
     let kind = document.kind();
     let mut made = vec![StoredChange { hash: genesis::hash(kind), bytes: genesis::bytes(kind).to_vec() }];

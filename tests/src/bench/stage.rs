@@ -23,39 +23,39 @@ use super::Failure;
 use super::plan::{Doing, Plan};
 
 /// Where a stage's relay has its files, below the stage's folder.
-pub(super) const RELAY_FOLDER: &str = "relay";
+pub(crate) const RELAY_FOLDER: &str = "relay";
 
 /// A served relay with one workspace, and its owner's device.
-pub(super) struct Stage {
-    pub(super) workspace: WorkspaceId,
-    pub(super) namespace: Namespace,
-    pub(super) owner: Joined,
+pub(crate) struct Stage {
+    pub(crate) workspace: WorkspaceId,
+    pub(crate) namespace: Namespace,
+    pub(crate) owner: Joined,
     served: Served,
     folder: TempDir,
 }
 
 /// A relay that listens on loopback.
-pub(super) struct Served {
-    pub(super) address: SocketAddr,
+pub(crate) struct Served {
+    pub(crate) address: SocketAddr,
     stop: oneshot::Sender<()>,
     serving: JoinHandle<Result<(), regard_relay::RelayError>>,
 }
 
 /// A device that has joined and has no store yet.
-pub(super) struct Joined {
-    pub(super) identity: Identity,
-    pub(super) access: RelayAccess,
+pub(crate) struct Joined {
+    pub(crate) identity: Identity,
+    pub(crate) access: RelayAccess,
 }
 
 /// A device with its store and its engine.
-pub(super) struct Device {
-    pub(super) store: Arc<Store>,
-    pub(super) engine: Engine,
+pub(crate) struct Device {
+    pub(crate) store: Arc<Store>,
+    pub(crate) engine: Engine,
     running: JoinHandle<()>,
 }
 
 impl Stage {
-    pub(super) async fn open(plan: &Plan) -> Result<Self, Failure> {
+    pub(crate) async fn open(plan: &Plan) -> Result<Self, Failure> {
         let folder = plan.fresh_folder()?;
         let relay = open_relay(&folder.path().join(RELAY_FOLDER))?;
         let workspace = WorkspaceId::random(&mut SystemEntropy);
@@ -66,19 +66,23 @@ impl Stage {
         Ok(Self { workspace, namespace, owner, served, folder })
     }
 
-    pub(super) fn folder(&self) -> &Path {
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.served.address
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
 
     /// Invites a new member, whose device joins.
-    pub(super) async fn join(&self) -> Result<Joined, Failure> {
+    pub(crate) async fn join(&self) -> Result<Joined, Failure> {
         let request = InviteRequest { member: None, role: Role::Member };
         let invited = relay_http::invite(&self.owner.access, self.workspace, &request).await.doing("inviting")?;
         join(&self.owner.access.address, self.workspace, self.namespace, invited.secret, false).await
     }
 
     /// Invites a new member, whose device joins and gets a store and an engine, offline still.
-    pub(super) async fn device(&self) -> Result<Device, Failure> {
+    pub(crate) async fn device(&self) -> Result<Device, Failure> {
         let Joined { identity, access } = self.join().await?;
         let folder = self.folder().join(identity.device.to_string());
         let store = Store::create(&folder, identity).doing("creating a store")?;
@@ -87,12 +91,12 @@ impl Stage {
     }
 
     /// Stops the relay and waits until its files are free.
-    pub(super) async fn close(self) -> Result<(), Failure> {
+    pub(crate) async fn close(self) -> Result<(), Failure> {
         self.halt().await.map(drop)
     }
 
     /// The same, and answers the folder with the relay's files and those of the devices.
-    pub(super) async fn halt(self) -> Result<TempDir, Failure> {
+    pub(crate) async fn halt(self) -> Result<TempDir, Failure> {
         self.served.stop().await?;
         Ok(self.folder)
     }
@@ -100,7 +104,7 @@ impl Stage {
 
 impl Served {
     /// Serves the relay whose files are in a stage's folder.
-    pub(super) async fn open(folder: &Path) -> Result<Self, Failure> {
+    pub(crate) async fn open(folder: &Path) -> Result<Self, Failure> {
         Self::start(open_relay(&folder.join(RELAY_FOLDER))?).await
     }
 
@@ -112,12 +116,12 @@ impl Served {
         Ok(Self { address, stop, serving })
     }
 
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
     /// Stops the relay and waits until its files are free.
-    pub(super) async fn stop(self) -> Result<(), Failure> {
+    pub(crate) async fn stop(self) -> Result<(), Failure> {
         drop(self.stop);
         self.serving.await.doing("stopping the relay")?.doing("stopping the relay")
     }
@@ -132,7 +136,7 @@ impl Device {
     }
 
     /// Opens the store of a device that joined before, whose relay is reached at this address now.
-    pub(super) fn reopen(folder: &Path, relay: &str) -> Result<Self, Failure> {
+    pub(crate) fn reopen(folder: &Path, relay: &str) -> Result<Self, Failure> {
         let store = Store::open(folder).doing("opening a store")?;
         let moved = store.change_settings(|settings| {
             if let Some(access) = &mut settings.relay {
@@ -144,7 +148,7 @@ impl Device {
     }
 
     /// Ends the engine and waits for it.
-    pub(super) async fn close(self) -> Result<(), Failure> {
+    pub(crate) async fn close(self) -> Result<(), Failure> {
         drop(self.engine);
         self.running.await.doing("ending an engine")
     }
@@ -154,7 +158,8 @@ fn open_relay(folder: &Path) -> Result<Relay, Failure> {
     Relay::open(folder).doing("opening the relay")
 }
 
-async fn join(
+/// Joins a workspace with an invitation.
+pub(crate) async fn join(
     relay: &str,
     workspace: WorkspaceId,
     namespace: Namespace,

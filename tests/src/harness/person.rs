@@ -13,6 +13,8 @@ pub struct Person {
     name: String,
     folder: PathBuf,
     up: Option<Process>,
+    #[cfg(target_os = "linux")]
+    disk: Option<super::SmallDisk>,
 }
 
 /// What a command said.
@@ -37,7 +39,20 @@ impl Person {
     /// A person whose store is to be in a folder of the name below `folder`. Nothing is there yet.
     #[must_use]
     pub fn new(name: &str, folder: &Path) -> Self {
-        Self { name: name.to_owned(), folder: folder.join(name.to_lowercase()), up: None }
+        Self {
+            name: name.to_owned(),
+            folder: folder.join(name.to_lowercase()),
+            up: None,
+            #[cfg(target_os = "linux")]
+            disk: None,
+        }
+    }
+
+    /// A person whose store is to be on a disk of its own. Nothing is there yet.
+    #[cfg(target_os = "linux")]
+    #[must_use]
+    pub fn on_disk(name: &str, disk: &super::SmallDisk) -> Self {
+        Self { disk: Some(disk.clone()), ..Self::new(name, disk.folder()) }
     }
 
     /// A person who has made a workspace.
@@ -73,9 +88,23 @@ impl Person {
     /// `regard` with the person's store, for a command that needs more than arguments.
     #[must_use]
     pub fn regard(&self) -> Command {
-        let mut regard = command(Program::Regard);
+        let mut regard = self.program();
         regard.arg("--store").arg(&self.folder);
         regard
+    }
+
+    fn program(&self) -> Command {
+        #[cfg(target_os = "linux")]
+        if let Some(disk) = &self.disk {
+            return super::programs::command_on(disk, Program::Regard);
+        }
+        command(Program::Regard)
+    }
+
+    /// The id of the process of `regard up`, while it runs.
+    #[must_use]
+    pub fn id(&self) -> Option<u32> {
+        self.up.as_ref().map(Process::id)
     }
 
     /// Runs a command.
@@ -190,10 +219,7 @@ impl Person {
     /// The most memory that `regard up` has held so far, in bytes; none where none runs or the system does not tell.
     #[must_use]
     pub fn peak_memory(&self) -> Option<u64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.up.as_ref()?.id())).ok()?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-        let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-        Some(kilobytes * 1_024)
+        self.up.as_ref()?.peak_memory()
     }
 
     /// Starts `regard watch`, and waits until it watches.

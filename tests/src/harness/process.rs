@@ -21,6 +21,14 @@ impl Process {
         self.0.id()
     }
 
+    /// The most memory that it has held so far, in bytes; none where the system does not tell.
+    pub(super) fn peak_memory(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+        Some(kilobytes * 1_024)
+    }
+
     /// `kill -9`: no goodbye, no chance to write anything.
     pub(super) fn kill(&mut self) {
         // It may have ended already; then there is nothing to kill.

@@ -37,7 +37,16 @@ impl Program {
 /// A command that runs a program undisturbed by what is set around the tests.
 #[must_use]
 pub fn command(program: Program) -> Command {
-    let mut command = Command::new(program.path());
+    undisturbed(Command::new(program.path()))
+}
+
+/// The same on a disk of its own.
+#[cfg(target_os = "linux")]
+pub(super) fn command_on(disk: &super::SmallDisk, program: Program) -> Command {
+    undisturbed(disk.command(program.path()))
+}
+
+fn undisturbed(mut command: Command) -> Command {
     for name in ["RUST_LOG", "NO_COLOR", "CLICOLOR_FORCE", "SSL_CERT_FILE", "SSL_CERT_DIR", "PAGER", "VISUAL", "EDITOR"]
     {
         command.env_remove(name);

@@ -1,7 +1,8 @@
 use std::fs::File;
+use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use super::process::Process;
@@ -18,6 +19,8 @@ pub struct RelayProcess {
     address: SocketAddr,
     flags: Vec<String>,
     process: Option<Process>,
+    #[cfg(target_os = "linux")]
+    disk: Option<super::SmallDisk>,
 }
 
 impl RelayProcess {
@@ -36,10 +39,35 @@ impl RelayProcess {
     /// Where it does not come up.
     #[must_use]
     pub fn start_with(folder: &Path, flags: &[&str]) -> Self {
-        let flags = flags.iter().map(ToString::to_string).collect();
-        let mut relay = Self { folder: folder.to_owned(), address: free_address(), flags, process: None };
+        let mut relay = Self::not_yet(folder, flags);
         relay.start_again();
         relay
+    }
+
+    /// A relay that has not been started yet, on a disk of its own.
+    #[cfg(target_os = "linux")]
+    #[must_use]
+    pub fn on_disk(disk: &super::SmallDisk) -> Self {
+        Self { disk: Some(disk.clone()), ..Self::not_yet(&disk.folder().join("relay"), &[]) }
+    }
+
+    fn not_yet(folder: &Path, flags: &[&str]) -> Self {
+        Self {
+            folder: folder.to_owned(),
+            address: free_address(),
+            flags: flags.iter().map(ToString::to_string).collect(),
+            process: None,
+            #[cfg(target_os = "linux")]
+            disk: None,
+        }
+    }
+
+    fn program(&self) -> Command {
+        #[cfg(target_os = "linux")]
+        if let Some(disk) = &self.disk {
+            return super::programs::command_on(disk, Program::Relay);
+        }
+        command(Program::Relay)
     }
 
     /// Where devices reach it.
@@ -67,7 +95,7 @@ impl RelayProcess {
     /// Where the relay refuses.
     #[must_use]
     pub fn found(&self, name: &str) -> String {
-        let mut create = command(Program::Relay);
+        let mut create = self.program();
         create.arg("--data").arg(&self.folder).args(["workspace", "create", name, "--address", &self.url()]);
         let output = create.output().expect("regard-relay can be run");
         assert!(output.status.success(), "workspace create: {}", String::from_utf8_lossy(&output.stderr));
@@ -80,8 +108,48 @@ impl RelayProcess {
     /// Where it cannot be run.
     #[must_use]
     pub fn does(&self, arguments: &[&str]) -> Said {
-        let mut relay = command(Program::Relay);
+        let mut relay = self.program();
         relay.arg("--data").arg(&self.folder).args(arguments).output().expect("regard-relay can be run").into()
+    }
+
+    /// The most memory that it has held so far, in bytes; none where it does not run or the system does not tell.
+    #[must_use]
+    pub fn peak_memory(&self) -> Option<u64> {
+        self.process.as_ref()?.peak_memory()
+    }
+
+    /// The id of its process, while it runs.
+    #[must_use]
+    pub fn id(&self) -> Option<u32> {
+        self.process.as_ref().map(Process::id)
+    }
+
+    /// What it has logged so far.
+    #[must_use]
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.with_extension("log")).unwrap_or_default()
+    }
+
+    /// Asks a path of it in plain HTTP and answers the whole answer.
+    ///
+    /// # Errors
+    /// As the network has it.
+    pub fn answers(&self, path: &str) -> std::io::Result<String> {
+        let mut stream = TcpStream::connect(self.address)?;
+        stream.set_read_timeout(Some(super::PATIENCE))?;
+        write!(stream, "GET {path} HTTP/1.1\r\nhost: relay\r\nconnection: close\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
+    }
+
+    /// What it counts of its work.
+    ///
+    /// # Panics
+    /// Where it does not tell.
+    #[must_use]
+    pub fn metrics(&self) -> String {
+        self.answers("/metrics").expect("figures")
     }
 
     /// `kill -9`.
@@ -96,7 +164,7 @@ impl RelayProcess {
     pub fn start_again(&mut self) {
         let log = self.folder.with_extension("log");
         let append = File::options().create(true).append(true).open(&log).expect("a log can be written");
-        let mut serve = command(Program::Relay);
+        let mut serve = self.program();
         serve.arg("--data").arg(&self.folder).args(["serve", "--listen", &self.address.to_string()]);
         serve.args(&self.flags);
         let mut process = Process::spawn(serve.stdout(Stdio::null()).stderr(append));

@@ -32,7 +32,7 @@ impl Seed {
     /// Further choices, which do not depend on how many are made here afterwards.
     #[must_use]
     pub fn fork(&mut self) -> Self {
-        Self(self.next())
+        Self(self.number())
     }
 
     /// A number below `bound`.
@@ -40,7 +40,7 @@ impl Seed {
     /// # Panics
     /// Where `bound` is 0.
     pub fn below(&mut self, bound: usize) -> usize {
-        usize::try_from(self.next() % bound as u64).expect("a number below a usize")
+        usize::try_from(self.number() % bound as u64).expect("a number below a usize")
     }
 
     /// True `times` in `of`.
@@ -51,8 +51,9 @@ impl Seed {
         self.below(of) < times
     }
 
-    /// SplitMix64, by Sebastiano Vigna.
-    fn next(&mut self) -> u64 {
+    /// A number that another seed can be made of.
+    pub fn number(&mut self) -> u64 {
+        // SplitMix64, by Sebastiano Vigna.
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -73,7 +74,7 @@ impl Seed {
 impl Entropy for Seed {
     fn fill(&mut self, bytes: &mut [u8]) {
         for chunk in bytes.chunks_mut(8) {
-            chunk.copy_from_slice(&self.next().to_be_bytes()[..chunk.len()]);
+            chunk.copy_from_slice(&self.number().to_be_bytes()[..chunk.len()]);
         }
     }
 }

@@ -196,12 +196,12 @@ impl World {
                 });
                 return Some(Event::Compared { scope, differing: differing.collect(), last });
             }
-            Effect::ApplyExcerpt { scope, last, .. } => return Some(Event::ExcerptApplied { scope, last }),
+            Effect::ApplyExcerpt { scope, last, .. } => return Some(Event::ExcerptApplied { scope, changed: true, last }),
             Effect::Refill { scope, at, .. } => {
                 let stored = self.stored(scope);
                 assert!(std::mem::take(&mut stored.is_void), "only what was called void is filled again");
                 stored.cursor = Some(at);
-                return Some(Event::Refilled { scope, at });
+                return Some(Event::Refilled { scope, at, exceptions: Vec::new() });
             }
         }
         None
