@@ -1,51 +1,61 @@
 //! The simulated world, seed by seed.
+//!
+//! A violation names its seed; `REGARD_SEED=<seed> cargo test -p regard-tests --test world <test>` plays that one again, and
+//! `cargo run --release -p regard-tests --bin soak` plays as many others as there is time for.
+
+use std::ops::Range;
 
 use regard_tests::harness::Seed;
-use regard_tests::world::plan::Plan;
-use regard_tests::world::{self, Played, power};
+use regard_tests::world::{Played, Suite};
 
 /// Plays some seeds and says what came of them.
-fn play(what: &str, seeds: u64, one: impl Fn(&Seed) -> Result<Played, String>) {
-    let (mut saves, mut excused, mut changes, mut rounds) = (0, 0, 0, 0);
+fn play(suite: Suite, seeds: Range<u64>) {
     let only = std::env::var("REGARD_SEED").ok().map(|seed| seed.parse::<u64>().expect("REGARD_SEED is a number"));
-    let mut violations = Vec::new();
-    for seed in only.map_or(0..seeds, |seed| seed..seed + 1) {
-        match one(&Seed::new(seed)) {
-            Ok(played) => {
-                saves += played.saves;
-                excused += played.excused;
-                changes += played.changes;
-                rounds = rounds.max(played.rounds);
-            }
+    let seeds = only.map_or(seeds, |seed| seed..seed + 1);
+    let (mut all, mut violations) = (Played::default(), Vec::new());
+    for seed in seeds.clone() {
+        match suite.play(&Seed::new(seed)) {
+            Ok(played) => all = all.and(played),
             Err(violation) => violations.push(format!("seed {seed}: {violation}")),
         }
     }
     if let Some(first) = violations.first() {
         let lines: Vec<_> = violations.iter().filter_map(|violation| violation.lines().next()).collect();
-        panic!("{what}: {} of {seeds} seeds:\n{}\n\nThe first of them, {first}", violations.len(), lines.join("\n"));
+        panic!("{suite}: {} of {seeds:?} seeds:\n{}\n\nThe first of them, {first}", lines.len(), lines.join("\n"));
     }
-    println!("{what}: {seeds} seeds, {saves} saves ({excused} excused), {changes} changes, at most {rounds} rounds");
+    println!("{suite}, seeds {seeds:?}: {all}");
 }
 
 #[test]
 fn what_is_acknowledged_survives_power_cuts() {
-    play("power cuts", 20, |seed| {
-        let survived = power::run(seed.clone())?;
-        Ok(Played { saves: survived.saves, ..Played::default() })
-    });
+    play(Suite::PowerCuts, 0..200);
+}
+
+// Two halves, for two cores.
+#[test]
+fn whatever_happens_all_have_the_same_in_the_end() {
+    play(Suite::Everything, 0..500);
 }
 
 #[test]
-fn whatever_happens_all_have_the_same_in_the_end() {
-    play("world", 100, |seed| world::run(seed, Plan::everything));
+fn whatever_else_happens_all_have_the_same_in_the_end() {
+    play(Suite::Everything, 500..1_000);
 }
 
 #[test]
 fn a_relay_that_goes_back_is_filled_again() {
-    play("relay goes back", 100, |seed| world::run(seed, Plan::relay_goes_back));
+    play(Suite::RelayGoesBack, 0..100);
 }
 
 #[test]
 fn stores_that_go_back_or_run_twice_lose_nothing_that_somebody_has() {
-    play("devices are copied", 100, |seed| world::run(seed, Plan::devices_are_copied));
+    play(Suite::DevicesAreCopied, 0..100);
+}
+
+#[test]
+fn a_seed_plays_the_same_each_time() {
+    for suite in Suite::ALL {
+        let [first, second] = [(); 2].map(|()| suite.play(&Seed::new(7)));
+        assert_eq!(first, second, "{suite}");
+    }
 }

@@ -75,7 +75,15 @@ mod tests {
         let (workspace, epoch) = (WorkspaceId::from_bytes([1; 16]), EpochId::from_bytes([2; 16]));
         let after = RunningHash::start(workspace, Scope::Records, epoch);
         let carrier = DeviceId::from_bytes([3; 16]);
-        Arc::new(LoggedFrame { first_seq, last_seq, carrier, brought_by: None, after, kinds: Vec::new(), frame: vec![0; bytes] })
+        Arc::new(LoggedFrame {
+            first_seq,
+            last_seq,
+            carrier,
+            brought_by: None,
+            after,
+            kinds: Vec::new(),
+            frame: vec![0; bytes],
+        })
     }
 
     #[test]

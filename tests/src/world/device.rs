@@ -191,7 +191,8 @@ impl Device {
             program.wake = None;
             if program.session.link().is_live() {
                 let answered = engine::answer_complaints(&program.store, wall, &mut self.seed);
-                let events = answered.map_or_else(|error| vec![failed(&mut self.complaint, &error)], |(events, _)| events);
+                let events =
+                    answered.map_or_else(|error| vec![failed(&mut self.complaint, &error)], |(events, _)| events);
                 wishes.extend(events.into_iter().flat_map(|event| self.handle(event, steady)));
             }
         }

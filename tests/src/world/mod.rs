@@ -6,7 +6,7 @@
 //! quiet within a bounded number of rounds, all have the same, nothing that was acknowledged is lost, and the visibility
 //! stream tells the log from any place without a gap or a duplicate.
 //!
-//! - [`run`] plays one seed of a [`plan::Plan`]; [`power`] cuts the power of a single store again and again.
+//! - [`Suite`] plays one seed: of a [`plan::Plan`], or of [`power`], which cuts the power of a single store again and again.
 //! - `moving` is what the world does with frames, `happening` what happens to it, `healing` how it ends, `verdict` what must hold.
 
 pub mod clock;
@@ -20,11 +20,13 @@ pub mod plan;
 pub mod power;
 pub mod relay;
 mod saving;
+mod suite;
 pub mod token;
 mod verdict;
 pub mod wire;
 
 use std::collections::{BTreeSet, VecDeque};
+use std::fmt;
 
 use regard_client::store::{Identity, RelayAccess};
 use regard_core::id::{MemberId, WorkspaceId};
@@ -38,6 +40,7 @@ use self::disk::{Disk, Ending};
 use self::oracle::Oracle;
 use self::plan::Plan;
 use self::relay::Relay;
+pub use self::suite::Suite;
 use self::token::Token;
 use self::wire::Wire;
 use crate::harness::Seed;
@@ -83,6 +86,29 @@ pub struct Played {
     pub changes: usize,
     /// Rounds until everybody was quiet.
     pub rounds: usize,
+}
+
+impl Played {
+    /// Both together; the rounds are those of the longer one.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            saves: self.saves + other.saves,
+            excused: self.excused + other.excused,
+            changes: self.changes + other.changes,
+            rounds: self.rounds.max(other.rounds),
+        }
+    }
+}
+
+impl fmt::Display for Played {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { saves, excused, changes, rounds } = self;
+        write!(
+            f,
+            "{saves} saves ({excused} of them gone with the only copy), {changes} changes, at most {rounds} rounds"
+        )
+    }
 }
 
 /// Plays one seed.

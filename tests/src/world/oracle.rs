@@ -74,12 +74,16 @@ impl Oracle {
     pub fn holds(&self, due: &BTreeSet<Token>, held: &BTreeSet<Token>, what: &str) -> Result<(), String> {
         let lost: Vec<_> = due.difference(held).collect();
         let Some(first) = lost.first() else { return Ok(()) };
-        let known = self.saves.get(first);
+        let first = self.saves.get(first).map(|known| {
+            let device = known.device.map_or("no device that has it".into(), |device| format!("device {device}"));
+            format!("; the first of them changed record {} on {device}", known.document)
+        });
         let (missing, all) = (lost.len(), due.len());
         let lost: Vec<_> = lost.iter().map(ToString::to_string).collect();
         Err(format!(
-            "{what}: {missing} of {all} acknowledged saves are lost: {}; the first is {known:?}",
-            lost.join(", ")
+            "{what}: {missing} of {all} acknowledged saves are lost: {}{}",
+            lost.join(", "),
+            first.unwrap_or_default()
         ))
     }
 }

@@ -7,7 +7,7 @@ use super::clock::Clock;
 use super::device::Device;
 use super::disk::{Disk, Ending, Faults};
 use super::oracle::Oracle;
-use super::{saving, token};
+use super::{Played, Violation, saving, token};
 use crate::harness::Seed;
 
 /// How often the power is cut under one store.
@@ -19,20 +19,11 @@ const OPERATIONS_MAX: usize = 90;
 /// Cuts in a row while it recovers.
 const CUTS_IN_RECOVERY_MAX: usize = 3;
 
-/// What came of one seed.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Survived {
-    /// Acknowledged saves.
-    pub saves: usize,
-    /// Endings of the program.
-    pub endings: usize,
-}
-
 /// Lets one store live through it.
 ///
 /// # Errors
 /// What was violated.
-pub fn run(mut seed: Seed) -> Result<Survived, String> {
+pub fn run(mut seed: Seed) -> Result<Played, Violation> {
     let disk = Disk::new(seed.fork());
     let identity = Identity::found("Lisbon Trading", "Ana", "laptop", &mut seed);
     let access =
@@ -40,7 +31,7 @@ pub fn run(mut seed: Seed) -> Result<Survived, String> {
     let said = |error: regard_client::store::StoreError| error.to_string();
     let mut device = Device::new(disk, identity, access, seed.fork(), Clock::right()).map_err(said)?;
     let (mut oracle, mut next) = (Oracle::default(), 0);
-    let mut survived = Survived::default();
+    let mut survived = Played::default();
     for _ in 0..CUTS {
         recover(&mut device, &mut seed)?;
         let store = device.store().ok_or("the device does not run")?;
@@ -64,7 +55,6 @@ pub fn run(mut seed: Seed) -> Result<Survived, String> {
             }
         }
         device.end(if seed.chance(1, 4) { Ending::Killed } else { Ending::PowerCut });
-        survived.endings += 1;
     }
     recover(&mut device, &mut seed)?;
     let store = device.store().ok_or("the device does not run")?;
@@ -77,7 +67,7 @@ pub fn run(mut seed: Seed) -> Result<Survived, String> {
 }
 
 /// Starts the program; at times the power is cut again before it runs.
-fn recover(device: &mut Device, seed: &mut Seed) -> Result<(), String> {
+fn recover(device: &mut Device, seed: &mut Seed) -> Result<(), Violation> {
     for _ in 0..seed.below(CUTS_IN_RECOVERY_MAX + 1) {
         let dies_at = Some(device.disk().operations() + seed.below(12) as u64);
         device.disk().set_faults(Faults { dies_at, ..device.disk().faults() });

@@ -196,7 +196,9 @@ impl World {
                 });
                 return Some(Event::Compared { scope, differing: differing.collect(), last });
             }
-            Effect::ApplyExcerpt { scope, last, .. } => return Some(Event::ExcerptApplied { scope, changed: true, last }),
+            Effect::ApplyExcerpt { scope, last, .. } => {
+                return Some(Event::ExcerptApplied { scope, changed: true, last });
+            }
             Effect::Refill { scope, at, .. } => {
                 let stored = self.stored(scope);
                 assert!(std::mem::take(&mut stored.is_void), "only what was called void is filled again");
