@@ -5,4 +5,5 @@ pub mod corpus;
 pub mod fuzz;
 pub mod harness;
 pub mod kills;
+pub mod soak;
 pub mod world;

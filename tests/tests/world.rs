@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use regard_tests::harness::Seed;
-use regard_tests::world::{Played, Suite};
+use regard_tests::world::{Planted, Played, Suite};
 
 /// Plays some seeds and says what came of them.
 fn play(suite: Suite, seeds: Range<u64>) {
@@ -57,5 +57,17 @@ fn a_seed_plays_the_same_each_time() {
     for suite in Suite::ALL {
         let [first, second] = [(); 2].map(|()| suite.play(&Seed::new(7)));
         assert_eq!(first, second, "{suite}");
+    }
+}
+
+/// A world that finds nothing may be a world that looks at nothing.
+#[test]
+fn every_planted_bug_is_found() {
+    const SEEDS_MAX: u64 = 60;
+    for bug in Planted::ALL {
+        let suite = bug.found_by();
+        let found = (0..SEEDS_MAX).find_map(|seed| Some((seed, suite.play_with(&Seed::new(seed), Some(bug)).err()?)));
+        let (seed, violation) = found.unwrap_or_else(|| panic!("{bug} is not found by {SEEDS_MAX} seeds of {suite}"));
+        println!("{bug}: {suite}, seed {seed}: {}", violation.lines().next().unwrap_or_default());
     }
 }

@@ -13,7 +13,8 @@ use regard_core::time::Timestamp;
 use regard_core::wire::{Subscribe, encode};
 
 use super::clock::Clock;
-use super::disk::{Disk, Ending};
+use super::disk::{Disk, Ending, Faults};
+use super::planted::{self, Planted};
 use crate::harness::Seed;
 
 /// What a device asks of the world around it.
@@ -40,6 +41,8 @@ pub struct Device {
     program: Option<Program>,
     /// The last failure of the store, but for what it only refused.
     complaint: Option<String>,
+    /// A bug in how its store is driven.
+    planted: Option<Planted>,
 }
 
 struct Program {
@@ -74,13 +77,20 @@ impl Device {
         let store = Store::create_on(Arc::new(disk.clone()), identity)?;
         store.change_settings(|settings| settings.relay = Some(access))?;
         drop(store);
-        Ok(Self { disk, seed, clock, program: None, complaint: None })
+        Ok(Self { disk, seed, clock, program: None, complaint: None, planted: None })
     }
 
     /// A device on a disk that has a store.
     #[must_use]
     pub fn on(disk: Disk, seed: Seed, clock: Clock) -> Self {
-        Self { disk, seed, clock, program: None, complaint: None }
+        Self { disk, seed, clock, program: None, complaint: None, planted: None }
+    }
+
+    /// Plants a bug.
+    pub fn plant(&mut self, planted: Option<Planted>) {
+        self.planted = planted;
+        let lies = planted == Some(Planted::SaveNotFlushed);
+        self.disk.set_faults(Faults { lies, ..self.disk.faults() });
     }
 
     /// Its disk.
@@ -243,7 +253,7 @@ impl Device {
                     Effect::Poll { wishes: asked } => wishes.push(Wish::Poll(asked)),
                     Effect::Separate => wishes.push(Wish::Separate),
                     Effect::Wake(at) => program.wake = Some(at),
-                    effect => match engine::in_store(&program.store, effect, wall, &mut self.seed) {
+                    effect => match in_store(&program.store, effect, self.planted, wall, &mut self.seed) {
                         Ok((answer, _)) => events.extend(answer),
                         Err(error) => events.push_back(failed(&mut self.complaint, &error)),
                     },
@@ -252,6 +262,33 @@ impl Device {
         }
         wishes
     }
+}
+
+/// What the session wants of the store, with the bug where one is planted.
+fn in_store(
+    store: &Store,
+    effect: Effect,
+    planted: Option<Planted>,
+    wall: Timestamp,
+    seed: &mut Seed,
+) -> Result<engine::InStore, StoreError> {
+    let effect = match (planted, effect) {
+        (Some(Planted::CursorBeforeApply), Effect::Apply { scope, epoch, packed }) => {
+            if let Some(cursor) = planted::behind(epoch, &packed) {
+                store.advance(scope, cursor)?;
+            }
+            Effect::Apply { scope, epoch, packed }
+        }
+        (Some(Planted::RefillForgotten), Effect::Refill { scope, at, .. }) => {
+            store.advance(scope, at)?;
+            return Ok((vec![Event::Refilled { scope, at, exceptions: Vec::new() }], Vec::new()));
+        }
+        (Some(planted), Effect::Settle { scope, epoch, outcomes, head }) => {
+            Effect::Settle { scope, epoch, outcomes: planted.heard(outcomes), head }
+        }
+        (_, effect) => effect,
+    };
+    engine::in_store(store, effect, wall, seed)
 }
 
 fn start_of(store: &Store, seed: &mut Seed) -> Result<Start, StoreError> {

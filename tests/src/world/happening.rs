@@ -147,7 +147,7 @@ impl World {
         let faults = match self.seed.below(3) {
             0 => Faults { fails_at: Some((first, 1 + self.seed.below(30) as u64)), ..faults },
             1 => Faults { full_at: Some(disk.bytes()), ..faults },
-            _ => Faults { dies_at: faults.dies_at, ..Faults::default() },
+            _ => Faults { dies_at: faults.dies_at, lies: faults.lies, ..Faults::default() },
         };
         disk.set_faults(faults);
     }
@@ -197,7 +197,9 @@ impl World {
         self.stop_device(at, Ending::Killed);
         let content = self.devices[at].disk().durable();
         let disk = Disk::holding(self.seed.fork(), content);
-        self.devices.push(Device::on(disk, self.seed.fork(), self.devices[at].clock()));
+        let mut device = Device::on(disk, self.seed.fork(), self.devices[at].clock());
+        device.plant(self.planted);
+        self.devices.push(device);
         self.wires.push(Wire::default());
     }
 }

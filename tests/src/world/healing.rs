@@ -22,7 +22,8 @@ impl World {
         for disk in
             [&self.relay.log, &self.relay.access].into_iter().chain(self.devices.iter().map(|device| device.disk()))
         {
-            disk.set_faults(Faults { dies_at: disk.faults().dies_at.filter(|_| disk.is_dead()), ..Faults::default() });
+            let Faults { dies_at, lies, .. } = disk.faults();
+            disk.set_faults(Faults { dies_at: dies_at.filter(|_| disk.is_dead()), lies, ..Faults::default() });
         }
         self.look_after_all()?;
         if !self.relay.runs() {

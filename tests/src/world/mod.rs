@@ -17,6 +17,7 @@ mod healing;
 mod moving;
 pub mod oracle;
 pub mod plan;
+mod planted;
 pub mod power;
 pub mod relay;
 mod saving;
@@ -36,9 +37,10 @@ use regard_core::wire::access::{InviteRequest, Secret};
 
 use self::clock::Clock;
 use self::device::Device;
-use self::disk::{Disk, Ending};
+use self::disk::{Disk, Ending, Faults};
 use self::oracle::Oracle;
 use self::plan::Plan;
+pub use self::planted::Planted;
 use self::relay::Relay;
 pub use self::suite::Suite;
 use self::token::Token;
@@ -61,6 +63,8 @@ pub struct World {
     oracle: Oracle,
     next_token: u32,
     copies: Vec<Copied>,
+    /// A bug in how the parts are driven.
+    planted: Option<Planted>,
     /// What happened last, for whoever looks into a violation.
     journal: VecDeque<String>,
 }
@@ -115,10 +119,11 @@ impl fmt::Display for Played {
 ///
 /// # Errors
 /// What was violated.
-pub fn run(seed: &Seed, plan: impl FnOnce(&mut Seed) -> Plan) -> Result<Played, Violation> {
+fn run(seed: &Seed, planted: Option<Planted>, plan: impl FnOnce(&mut Seed) -> Plan) -> Result<Played, Violation> {
     let mut seed = seed.clone();
     let plan = plan(&mut seed);
     let mut world = World::begin(seed, plan)?;
+    world.plant(planted);
     let played = world.play();
     let (changes, rounds) = played.map_err(|violation| world.with_journal(&violation))?;
     let (saves, excused) = world.oracle.counts();
@@ -144,6 +149,7 @@ impl World {
             oracle,
             next_token: 0,
             copies: Vec::new(),
+            planted: None,
             journal: VecDeque::new(),
         };
         world.relay.start()?;
@@ -157,6 +163,17 @@ impl World {
             world.join(identity, &invitation, false)?;
         }
         Ok(world)
+    }
+
+    fn plant(&mut self, planted: Option<Planted>) {
+        self.planted = planted;
+        for device in &mut self.devices {
+            device.plant(planted);
+        }
+        let lies = planted == Some(Planted::PushNotFlushed);
+        for disk in [&self.relay.log, &self.relay.access] {
+            disk.set_faults(Faults { lies, ..disk.faults() });
+        }
     }
 
     fn play(&mut self) -> Result<(usize, usize), Violation> {

@@ -153,7 +153,7 @@ impl World {
         wire.is_tampered_with |= happened;
         let Some(bytes) = taken else { return true };
         let stage = wire.stage;
-        match decode::<ClientFrame>(&bytes, "frame") {
+        match decode::<ClientFrame>(&bytes, "frame").map(|frame| self.said(frame)) {
             Err(refusal) => self.say_farewell(at, refusal),
             Ok(ClientFrame::Hello(hello)) if stage == Stage::Open => {
                 let (workspace, token) = (self.workspace, self.token_of(at));
@@ -175,6 +175,17 @@ impl World {
             },
         }
         true
+    }
+
+    /// What the relay hears, with the bug where one is planted.
+    fn said(&mut self, frame: ClientFrame) -> ClientFrame {
+        let Some(planted) = self.planted else { return frame };
+        let (workspace, desk) = (self.workspace, self.relay.desk());
+        planted.said(frame, |subscribe| {
+            let head = desk?.head(workspace, subscribe.scope).ok()?;
+            // A place that the log still has may be of the other history; the end is one that it has.
+            Some(head)
+        })
     }
 
     /// A frame reaches the device, or the relay puts more on the way.

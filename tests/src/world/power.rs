@@ -7,7 +7,7 @@ use super::clock::Clock;
 use super::device::Device;
 use super::disk::{Disk, Ending, Faults};
 use super::oracle::Oracle;
-use super::{Played, Violation, saving, token};
+use super::{Planted, Played, Violation, saving, token};
 use crate::harness::Seed;
 
 /// How often the power is cut under one store.
@@ -23,13 +23,14 @@ const CUTS_IN_RECOVERY_MAX: usize = 3;
 ///
 /// # Errors
 /// What was violated.
-pub fn run(mut seed: Seed) -> Result<Played, Violation> {
+pub fn run(mut seed: Seed, planted: Option<Planted>) -> Result<Played, Violation> {
     let disk = Disk::new(seed.fork());
     let identity = Identity::found("Lisbon Trading", "Ana", "laptop", &mut seed);
     let access =
         RelayAccess { address: "http://relay".into(), token: String::new(), embedded: false, certificate: None };
     let said = |error: regard_client::store::StoreError| error.to_string();
     let mut device = Device::new(disk, identity, access, seed.fork(), Clock::right()).map_err(said)?;
+    device.plant(planted);
     let (mut oracle, mut next) = (Oracle::default(), 0);
     let mut survived = Played::default();
     for _ in 0..CUTS {

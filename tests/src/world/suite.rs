@@ -2,8 +2,10 @@
 
 use std::fmt;
 
+use regard_core::record::guarded;
+
 use super::plan::Plan;
-use super::{Played, Violation, power, run};
+use super::{Planted, Played, Violation, power, run};
 use crate::harness::Seed;
 
 /// A sort of play; each seed is one of it.
@@ -28,12 +30,21 @@ impl Suite {
     /// # Errors
     /// What was violated.
     pub fn play(self, seed: &Seed) -> Result<Played, Violation> {
-        match self {
-            Self::Everything => run(seed, Plan::everything),
-            Self::RelayGoesBack => run(seed, Plan::relay_goes_back),
-            Self::DevicesAreCopied => run(seed, Plan::devices_are_copied),
-            Self::PowerCuts => power::run(seed.clone()),
-        }
+        self.play_with(seed, None)
+    }
+
+    /// Plays one seed with a bug planted, where one is.
+    ///
+    /// # Errors
+    /// What was violated.
+    pub fn play_with(self, seed: &Seed, planted: Option<Planted>) -> Result<Played, Violation> {
+        let played = guarded(|| match self {
+            Self::Everything => run(seed, planted, Plan::everything),
+            Self::RelayGoesBack => run(seed, planted, Plan::relay_goes_back),
+            Self::DevicesAreCopied => run(seed, planted, Plan::devices_are_copied),
+            Self::PowerCuts => power::run(seed.clone(), planted),
+        });
+        played.unwrap_or_else(|panic| Err(format!("something panicked: {panic}")))
     }
 
     /// Its name, as commands take it.

@@ -9,7 +9,7 @@ use regard_core::wire::Scope;
 use regard_relay::Logged;
 
 use super::token::Token;
-use super::{Violation, World, token};
+use super::{Planted, Violation, World, token};
 
 /// Places from which the visibility stream is read again.
 const REPLAYS: usize = 4;
@@ -76,7 +76,12 @@ impl World {
         }
         for replay in 0..REPLAYS {
             let after = if replay == 0 { 0 } else { self.seed.below(logged.len() + 1) };
-            let place = StreamId { epoch: head.epoch, seq: after as u64 };
+            let asked = match self.planted {
+                Some(Planted::StreamRepeats) => after.saturating_sub(1),
+                Some(Planted::StreamMisses) => (after + 1).min(logged.len()),
+                _ => after,
+            };
+            let place = StreamId { epoch: head.epoch, seq: asked as u64 };
             let since = if replay == 0 { Since::Start } else { Since::After(place) };
             let query = Query { scope: Scope::Records, since, filter: Filter::default() };
             let lines = self.relay.stream(&access, query)?;
