@@ -182,22 +182,6 @@ impl Disk {
         state.content.clone_from(&state.durable);
     }
 
-    /// Flips a bit of what is durable, and answers where; nowhere in an empty file.
-    pub fn flip_a_bit(&self) -> Option<usize> {
-        let mut state = self.state();
-        let state = &mut *state;
-        if state.content.is_empty() {
-            return None;
-        }
-        let at = state.seed.below(state.content.len());
-        let bit = 1 << state.seed.below(8);
-        state.content[at] ^= bit;
-        if let Some(byte) = state.durable.get_mut(at) {
-            *byte ^= bit;
-        }
-        Some(at)
-    }
-
     /// Opens it for a program; handles of before reach nothing any more.
     ///
     /// # Errors

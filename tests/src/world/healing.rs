@@ -1,7 +1,8 @@
 //! Everything is mended, and everybody comes to rest.
 
-use regard_core::sync::Event;
+use regard_core::sync::{Event, Session};
 
+use super::device::Device;
 use super::disk::Faults;
 use super::wire::Mischief;
 use super::{Violation, World};
@@ -19,9 +20,7 @@ const ROUND_MILLISECONDS: u64 = 15_000;
 impl World {
     /// Everything runs, on sound disks and whole wires.
     pub(super) fn all_run(&mut self) -> Result<(), Violation> {
-        for disk in
-            [&self.relay.log, &self.relay.access].into_iter().chain(self.devices.iter().map(|device| device.disk()))
-        {
+        for disk in [&self.relay.log, &self.relay.access].into_iter().chain(self.devices.iter().map(Device::disk)) {
             let Faults { dies_at, lies, .. } = disk.faults();
             disk.set_faults(Faults { dies_at: dies_at.filter(|_| disk.is_dead()), lies, ..Faults::default() });
         }
@@ -68,7 +67,7 @@ impl World {
                     _ => return Ok(round),
                 }
             }
-            let wakes = self.devices.iter().filter_map(|device| device.wakes_at());
+            let wakes = self.devices.iter().filter_map(Device::wakes_at);
             let wait = wakes.map(|at| at.saturating_sub(self.steady)).min().unwrap_or(ROUND_MILLISECONDS);
             self.pass(wait.clamp(1, ROUND_MILLISECONDS));
         }
@@ -109,8 +108,7 @@ impl World {
     }
 
     fn is_quiet(&self) -> bool {
-        let are_settled =
-            self.devices.iter().all(|device| device.session().is_some_and(|session| session.is_settled()));
+        let are_settled = self.devices.iter().all(|device| device.session().is_some_and(Session::is_settled));
         are_settled && self.wires.iter().all(super::wire::Wire::is_still)
     }
 }

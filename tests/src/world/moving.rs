@@ -134,8 +134,9 @@ impl World {
 
     /// Moves a frame one way or the other.
     fn exchange(&mut self, at: usize) -> bool {
-        let first_up = self.seed.chance(1, 2);
-        if first_up { self.rise(at) || self.fall(at) } else { self.fall(at) || self.rise(at) }
+        let ways = [Self::rise, Self::fall];
+        let first = self.seed.below(2);
+        ways[first](self, at) || ways[1 - first](self, at)
     }
 
     /// A frame reaches the relay.

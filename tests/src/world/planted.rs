@@ -66,7 +66,7 @@ impl Planted {
     pub(super) fn said(self, frame: ClientFrame, head: impl FnOnce(&Subscribe) -> Option<Cursor>) -> ClientFrame {
         match (self, frame) {
             (Self::CopyNotRecognized, ClientFrame::Hello(mut hello)) => {
-                hello.instance = u64::from(u32::MAX) + hello.instance;
+                hello.instance += u64::from(u32::MAX);
                 ClientFrame::Hello(hello)
             }
             (Self::OldLogTakenForCurrent, ClientFrame::Subscribe(mut subscribe)) => {

@@ -188,6 +188,7 @@ impl Relay {
 }
 
 /// An error with its causes.
+#[must_use]
 pub fn full(error: &RelayError) -> String {
     let mut said = error.to_string();
     let mut cause = std::error::Error::source(error);
