@@ -176,6 +176,9 @@ pub enum RelayFrame {
         /// The log's place and hash after it.
         #[n(1)]
         cursor: Cursor,
+        /// The place before it.
+        #[n(2)]
+        after: u64,
     },
     /// Everything that was in the log has been sent; from now on changes come as they are accepted.
     #[n(4)]

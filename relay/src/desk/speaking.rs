@@ -119,7 +119,7 @@ impl Speaker {
         following.position = segment.last_seq;
         if self.is_own(at, &segment) {
             let cursor = Cursor { epoch: head.epoch, seq: segment.last_seq, hash: segment.after };
-            return Next::Frame(RelayFrame::Advanced { scope, cursor });
+            return Next::Frame(RelayFrame::Advanced { scope, cursor, after: segment.first_seq.saturating_sub(1) });
         }
         Next::Segment(segment)
     }

@@ -65,6 +65,8 @@ pub struct World {
     copies: Vec<Copied>,
     /// A bug in how the parts are driven.
     planted: Option<Planted>,
+    /// Frames that the relay has heard with a bug planted.
+    frames: u64,
     /// What happened last, for whoever looks into a violation.
     journal: VecDeque<String>,
 }
@@ -150,6 +152,7 @@ impl World {
             next_token: 0,
             copies: Vec::new(),
             planted: None,
+            frames: 0,
             journal: VecDeque::new(),
         };
         world.relay.start()?;

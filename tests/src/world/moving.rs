@@ -181,8 +181,9 @@ impl World {
     /// What the relay hears, with the bug where one is planted.
     fn said(&mut self, frame: ClientFrame) -> ClientFrame {
         let Some(planted) = self.planted else { return frame };
-        let (workspace, desk) = (self.workspace, self.relay.desk());
-        planted.said(frame, |subscribe| {
+        self.frames += 1;
+        let (workspace, number, desk) = (self.workspace, self.frames, self.relay.desk());
+        planted.said(frame, number, |subscribe| {
             let head = desk?.head(workspace, subscribe.scope).ok()?;
             // A place that the log still has may be of the other history; the end is one that it has.
             Some(head)

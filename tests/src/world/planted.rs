@@ -62,11 +62,16 @@ impl Planted {
         }
     }
 
-    /// What a device says, where the bug changes it.
-    pub(super) fn said(self, frame: ClientFrame, head: impl FnOnce(&Subscribe) -> Option<Cursor>) -> ClientFrame {
+    /// What a device says, where the bug changes it. `number` grows from frame to frame.
+    pub(super) fn said(
+        self,
+        frame: ClientFrame,
+        number: u64,
+        head: impl FnOnce(&Subscribe) -> Option<Cursor>,
+    ) -> ClientFrame {
         match (self, frame) {
             (Self::CopyNotRecognized, ClientFrame::Hello(mut hello)) => {
-                hello.instance += u64::from(u32::MAX);
+                hello.instance = number;
                 ClientFrame::Hello(hello)
             }
             (Self::OldLogTakenForCurrent, ClientFrame::Subscribe(mut subscribe)) => {

@@ -301,7 +301,9 @@ impl Session {
             RelayFrame::Welcome(_) => self.wait(Refusal::new(Cause::Malformed, "the relay greeted twice"), now),
             RelayFrame::Pushed { scope, number, outcomes, head } => self.on_pushed(scope, number, outcomes, head, now),
             RelayFrame::Segment { scope, packed } => self.state(scope, |state| state.segment(packed)),
-            RelayFrame::Advanced { scope, cursor } => self.state(scope, |state| state.advanced(cursor)),
+            RelayFrame::Advanced { scope, cursor, after } => {
+                self.strictly(scope, now, |state| state.advanced(cursor, after))
+            }
             RelayFrame::CaughtUp { scope, cursor } => self.strictly(scope, now, |state| state.caught_up(cursor)),
             RelayFrame::CursorVoid { scope, head } => self.strictly(scope, now, |state| state.cursor_void(head)),
             RelayFrame::Inventory { scope, at, entries, last } => {

@@ -3,7 +3,7 @@ use super::effect::{Effect, Queued, Schedule, ScopeStart};
 use super::pull::Pull;
 use super::push::Outbox;
 use super::reconcile::Reconcile;
-use crate::error::Refusal;
+use crate::error::{Cause, Refusal};
 use crate::id::{DocumentId, EpochId};
 use crate::sync::Difference;
 use crate::time::Timestamp;
@@ -151,10 +151,16 @@ impl ScopeState {
         effects
     }
 
-    pub(super) fn advanced(&mut self, cursor: Cursor) -> Vec<Effect> {
+    /// Nothing may stand between what is applied and what this connection brought: the cursor would be moved over it.
+    pub(super) fn advanced(&mut self, cursor: Cursor, after: u64) -> Result<Vec<Effect>, Refusal> {
+        let applied = self.pull.position().filter(|own| own.epoch == cursor.epoch).map_or(0, |own| own.seq);
+        if after > applied {
+            let detail = format!("the relay goes on behind change {after} of “{}”, and {applied} are here", self.scope);
+            return Err(Refusal::new(Cause::OutOfOrder, detail));
+        }
         let mut effects = self.follow();
         effects.push(Effect::Advance { scope: self.scope, cursor: self.pull.furthest(cursor) });
-        effects
+        Ok(effects)
     }
 
     pub(super) fn caught_up(&mut self, cursor: Cursor) -> Result<Vec<Effect>, Refusal> {

@@ -83,9 +83,20 @@ fn a_push_that_is_never_answered_ends_the_connection() {
 fn what_a_connection_tells_late_does_not_take_the_cursor_back() {
     let mut session = live(Some(cursor(3)), cursor(3));
     session.handle(Event::Applied { scope: SCOPE, cursor: cursor(9), except: Vec::new() }, Timestamp(0));
-    let advanced = |to| Event::Frame(RelayFrame::Advanced { scope: SCOPE, cursor: to });
-    let effects = session.handle(advanced(cursor(5)), Timestamp(0));
+    let advanced = |after, to| Event::Frame(RelayFrame::Advanced { scope: SCOPE, cursor: to, after });
+    let effects = session.handle(advanced(3, cursor(5)), Timestamp(0));
     assert_eq!(effects, [Effect::Advance { scope: SCOPE, cursor: cursor(9) }]);
-    let effects = session.handle(advanced(cursor(10)), Timestamp(0));
+    let effects = session.handle(advanced(9, cursor(10)), Timestamp(0));
     assert_eq!(effects, [Effect::Advance { scope: SCOPE, cursor: cursor(10) }]);
+}
+
+/// Something on the way had swallowed a segment, and the word that the device's own push follows it moved the cursor over
+/// what the segment had. Found by the simulated world.
+#[test]
+fn a_connection_that_skips_a_piece_of_the_log_is_left() {
+    let mut session = live(Some(cursor(3)), cursor(3));
+    let skipping = RelayFrame::Advanced { scope: SCOPE, cursor: cursor(9), after: 7 };
+    let effects = session.handle(Event::Frame(skipping), Timestamp(0));
+    assert_eq!(effects[0], Effect::Close, "{effects:?}");
+    assert!(!effects.iter().any(|effect| matches!(effect, Effect::Advance { .. })), "{effects:?}");
 }

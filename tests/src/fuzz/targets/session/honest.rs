@@ -96,7 +96,11 @@ fn answer(frame: &ClientFrame, heads: &mut [Cursor; 2]) -> Option<Answer> {
             if !is_known {
                 return one(RelayFrame::CursorVoid { scope, head });
             }
-            Some((RelayFrame::Advanced { scope, cursor: head }, Some(RelayFrame::CaughtUp { scope, cursor: head })))
+            let after = wish.from.map_or(0, |from| from.seq);
+            Some((
+                RelayFrame::Advanced { scope, cursor: head, after },
+                Some(RelayFrame::CaughtUp { scope, cursor: head }),
+            ))
         }
         ClientFrame::Reconcile(scope) => {
             one(RelayFrame::Inventory { scope: *scope, at: head(*scope), entries: Vec::new(), last: true })
@@ -105,11 +109,12 @@ fn answer(frame: &ClientFrame, heads: &mut [Cursor; 2]) -> Option<Answer> {
         ClientFrame::Push(push) => {
             let units: Vec<Unit> = decode_batch(&push.units, "push").expect("what is pushed reads");
             let head = &mut heads[usize::from(push.scope.number())];
+            let after = head.seq;
             let visible = |n: usize| UnitOutcome::Visible { seqs: vec![head.seq + 1 + n as u64], at: Timestamp(0) };
             let outcomes = (0..units.len()).map(visible).collect();
             head.seq += units.len() as u64;
             let pushed = RelayFrame::Pushed { scope: push.scope, number: push.number, outcomes, head: *head };
-            Some((pushed, Some(RelayFrame::Advanced { scope: push.scope, cursor: *head })))
+            Some((pushed, Some(RelayFrame::Advanced { scope: push.scope, cursor: *head, after })))
         }
         ClientFrame::Applied(_) | ClientFrame::Complete(_) | ClientFrame::Unsubscribe(_) => None,
     }

@@ -106,7 +106,7 @@ fn frame(what: u8, how: u8, scope: Scope, world: &mut World) -> Option<RelayFram
         }
         9 => pushed(scope, u64::from(how & 7), usize::from(how >> 3 & 3), how, world),
         10 => RelayFrame::Segment { scope, packed: segment(how, scope, world) },
-        11 => RelayFrame::Advanced { scope, cursor: place(how, scope, world) },
+        11 => RelayFrame::Advanced { scope, cursor: place(how, scope, world), after: u64::from(how & 15) },
         12 => RelayFrame::CaughtUp { scope, cursor: place(how, scope, world) },
         13 => RelayFrame::CursorVoid { scope, head: place(how, scope, world) },
         14 => {
