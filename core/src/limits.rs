@@ -27,7 +27,7 @@ pub const DOCUMENT_OPS_MAX: u64 = 1 << 30;
 /// change could use up [`DOCUMENT_OPS_MAX`], and nobody could edit the record any more; with it, it takes a thousand changes.
 pub const OPS_AHEAD_MAX: u64 = 1 << 20;
 /// Seconds before and after 1970 that a change may claim, 285 million years. No date is refused for being wrong; but Automerge
-/// keeps the differences of times, and a number beyond all dates makes it fail at the next honest change.
+/// keeps the differences of times, and numbers beyond all dates overflow them.
 pub const TIME_SECONDS_MAX: u64 = 1 << 53;
 /// Dependencies of one change: as many as there were concurrent heads. A team of a hundred all offline needs a hundred.
 pub const CHANGE_DEPS_MAX: usize = 1024;
